@@ -1,0 +1,1 @@
+"""What runs: the dataflow, the command line, the settings (the one reader of the environment)."""

@@ -1,0 +1,143 @@
+"""`decide`: whether an occasion becomes a trigger, or a decision record with the one reason why not.
+
+The checks stand in the order of `semantics.md`, 6: an address, the hold-outs, re-entry, the caps. An entry counts from when the re-entry check
+lets the person in, whether or not a cap then holds the mail.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from operators.emit import Emit, make_id
+from operators.language.calls.bucket import bucket
+from operators.language.compile import Context, Value
+from operators.language.slots import at_path
+from operators.plan.checked import Campaign, Plan
+from schemas.event import Event
+from schemas.output import DecisionReason
+from schemas.person import Person
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class Decide:
+    """The campaigns of a plan by what starts them: `transitions` by `(segment, entered)`, `events` by event name."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.most = max((cap.most for cap in plan.caps), default=0)
+        self.transitions: dict[tuple[str, bool], list[Campaign]] = {}
+        self.events: dict[str | None, list[tuple[Campaign, Value | None]]] = {}
+        context = Context(ZoneInfo(plan.timezone), {})
+        for campaign in plan.campaigns:
+            if campaign.state == "draft":
+                continue
+            if campaign.segment is not None:
+                self.transitions.setdefault((campaign.segment, campaign.on == "enters"), []).append(campaign)
+            for name in campaign.events:
+                test = context.value(campaign.where) if campaign.where is not None else None
+                self.events.setdefault(name, []).append((campaign, test))
+
+    def on_transition(
+        self,
+        campaigns: list[Campaign],
+        p: Person,
+        segment: str,
+        entered: bool,
+        transition: str,
+        now: int,
+        event: Event | None,
+        why: dict[str, Any],
+        emit: Emit,
+    ) -> None:
+        """The campaigns that start when a person enters, or leaves, the segment."""
+        reason = {"transition": {"id": transition, "segment": segment, "kind": "entered" if entered else "exited"}, "rule": why}
+        for campaign in campaigns:
+            self._candidate(campaign, "", p, transition, now, event, reason, emit)
+
+    def on_event(self, p: Person, event: Event, now: int, emit: Emit) -> None:
+        """The campaigns that start with an event of this name."""
+        for campaign, test in self.events[event.name]:
+            if test is not None and test(event.properties, now) is not True:
+                continue
+            key = _encode(at_path(event.properties, campaign.key)).decode() if campaign.key is not None else ""
+            entry = make_id(event.message_id, event.t)
+            self._candidate(campaign, key, p, entry, now, event, {"event": event.message_id}, emit)
+
+    def _candidate(
+        self, campaign: Campaign, key: str, p: Person, entry: str, now: int, event: Event | None, why: dict[str, Any], emit: Emit
+    ) -> None:
+        for step, send in enumerate(campaign.steps):
+            id = make_id("trigger", campaign.id, entry, step, p.id)
+            reason = self._refusal(campaign, key, p, now)
+            if reason is not None:
+                emit.decision(p.id, campaign.id, id, now, reason, {"step": step, "template": send.template, "why": why})
+                continue
+            self._sent(p, now)
+            emit.trigger(
+                p.id,
+                campaign.id,
+                id,
+                now,
+                {
+                    "step": step,
+                    "template": send.template,
+                    "variant": None,
+                    "to": {"address": _trait(p, "email"), "name": name_of(p)},
+                    "traits": {name: kept[1] for name, kept in p.traits.items() if kept[1] is not None},
+                    "context": _about(event),
+                    "why": why,
+                },
+            )
+
+    def _refusal(self, campaign: Campaign, key: str, p: Person, now: int) -> DecisionReason | None:
+        """The first check that refuses; None where the message may leave. Takes note of the entry."""
+        address = _trait(p, "email")
+        if type(address) is not str or not address:
+            return "no_address"
+        if self.plan.holdout and bucket("holdout", p.id) < self.plan.holdout:
+            return "holdout"
+        if campaign.holdout and bucket(f"{campaign.id}/holdout", p.id) < campaign.holdout:
+            return "holdout"
+        if campaign.re_enter != "always":
+            place = f"{campaign.id}/{key}" if campaign.key is not None else campaign.id
+            last = p.entries.get(place)
+            if last is not None and (campaign.re_enter == "never" or now - last < campaign.re_enter):
+                return "re_entry"
+            p.entries[place] = now
+        for cap in self.plan.caps:
+            if len(p.sent) - bisect_right(p.sent, now - cap.within_ms) >= cap.most:
+                return "cap"
+        return None
+
+    def _sent(self, p: Person, now: int) -> None:
+        if self.most:
+            insort(p.sent, now)
+            del p.sent[: -self.most]
+
+
+def _trait(p: Person, name: str) -> Any:
+    kept = p.traits.get(name)
+    return kept[1] if kept is not None else None
+
+
+def name_of(p: Person) -> str | None:
+    """The person's name: `name`, else first and last name as far as they are known; None where nothing is."""
+    name = _trait(p, "name")
+    if type(name) is str and name:
+        return name
+    first = _trait(p, "first_name") or _trait(p, "firstName")
+    last = _trait(p, "last_name") or _trait(p, "lastName")
+    parts = [part for part in (first, last) if type(part) is str and part]
+    return " ".join(parts) or None
+
+
+def _about(event: Event | None) -> dict[str, Any] | None:
+    """The event that an occasion is about."""
+    if event is None:
+        return None
+    return {"event": event.name, "messageId": event.message_id, "properties": event.properties}

@@ -1,0 +1,164 @@
+"""`decode`: the bytes of one record to an `Event`, or to the reason why it cannot be used."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from operators.instants import EARLIEST, LATEST, parse_instant
+from schemas.event import KINDS, MAX_ID_LENGTH, MAX_RECORD_BYTES, Event, Kind, Record
+from schemas.output import Reject
+
+FUTURE_MS = 5 * 60_000
+"""A time further ahead of the receipt than this is set to that of the receipt."""
+
+_MOST_DEPTH = 64
+_MOST_JSON_NUMBER = 2**63
+
+_decode_record = msgspec.json.Decoder(Record).decode
+_encode = msgspec.json.Encoder(order="sorted").encode
+_KINDS = frozenset(KINDS)
+
+
+def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) -> Event | Reject:
+    """The event of a record. `log_ms` is the log record's own time, `wall_ms` the wall clock of a live lane; None where there is none.
+
+    >>> decode(b'{"type":"track","event":"A","userId":"u","messageId":"m","timestamp":"1970-01-01T00:00:01Z"}').t
+    1000
+    >>> decode(b'{"type":"track","event":"A","timestamp":"1970-01-01T00:00:01Z"}').reason
+    'no_id'
+    """
+    if len(raw) > MAX_RECORD_BYTES:
+        return Reject("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are taken")
+    try:
+        record = _decode_record(raw)
+    except msgspec.ValidationError as error:
+        # Only a field of the envelope has a place in the message; without one the record itself is no object.
+        text = str(error)
+        return Reject("wrong_type" if "`$." in text and "out of range" not in text else "not_json", text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        return Reject("not_json", "broken UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
+    if raw.count(b"{") + raw.count(b"[") > _MOST_DEPTH and _deeper_than(record.properties or record.traits, _MOST_DEPTH):
+        return Reject("not_json", f"the record is nested deeper than {_MOST_DEPTH}")
+    refused = _refused(record)
+    if refused is not None:
+        return refused
+    return _event(record, log_ms, wall_ms)
+
+
+def _refused(record: Record) -> Reject | None:
+    """What is wrong with the fields other than the stamps."""
+    if record.type not in _KINDS:
+        return Reject("unknown_type", f"type must be one of {', '.join(KINDS)}")
+    if not record.user_id and not record.anonymous_id:
+        return Reject("no_id", "neither userId nor anonymousId is given")
+    for text in (record.user_id, record.anonymous_id, record.message_id, record.event):
+        if text is not None and len(text) > MAX_ID_LENGTH:
+            return Reject("too_large", f"an id or event name has {len(text)} characters; at most {MAX_ID_LENGTH} are taken")
+    if record.type == "track" and not record.event:
+        return Reject("no_name", "a track must have an event name")
+    return None
+
+
+def _event(record: Record, log_ms: int | None, wall_ms: int | None) -> Event | Reject:
+    try:
+        t, receipt = _time(record, log_ms, wall_ms)
+    except ValueError:
+        return Reject("bad_time", "a stamp must be an RFC 3339 date and time between the years 1 and 9999")
+    if t is None:
+        return Reject("no_time", "the record has no stamp, and its log gives none")
+    clamped = receipt is not None and t > receipt + FUTURE_MS
+    if clamped and receipt is not None:
+        t = receipt
+    name, properties = _content(record)
+    kind: Kind = record.type  # type: ignore[assignment]  # `_refused` has let only the six through
+    return Event(t, kind, name, record.message_id or _made_id(record), record.user_id or None, record.anonymous_id or None, properties, clamped)
+
+
+def _time(record: Record, log_ms: int | None, wall_ms: int | None) -> tuple[int | None, int | None]:
+    """Event time and time of receipt (`semantics.md`, 2). ValueError for a stamp that cannot be read, whether it is needed or not."""
+    stamp = original = sent = received = None
+    if record.timestamp is not None:
+        stamp = parse_instant(record.timestamp)
+    if record.original_timestamp is not None:
+        original = parse_instant(record.original_timestamp)
+    if record.sent_at is not None:
+        sent = parse_instant(record.sent_at)
+    if record.received_at is not None:
+        received = parse_instant(record.received_at)
+    receipt = received if received is not None else log_ms if log_ms is not None else wall_ms
+    if received is not None and sent is not None and original is not None:
+        t = received - (sent - original)
+        if not EARLIEST <= t <= LATEST:
+            raise ValueError("outside the years 1 to 9999")
+        return t, receipt
+    return next((ms for ms in (stamp, original, received, log_ms) if ms is not None), None), receipt
+
+
+def _content(record: Record) -> tuple[str | None, dict[str, Any]]:
+    """The name in rules, and the properties as rules see them."""
+    match record.type:
+        case "track":
+            return record.event, record.properties or {}
+        case "identify":
+            return "Identified", {name: storable(value) for name, value in (record.traits or {}).items()}
+        case "page" | "screen":
+            properties = dict(record.properties or {})
+            if record.name is not None:
+                properties["name"] = record.name
+            if record.category is not None:
+                properties["category"] = record.category
+            return ("Page Viewed" if record.type == "page" else "Screen Viewed"), properties
+    return None, {}
+
+
+def storable(value: Any) -> Any:
+    """The value with integers that msgpack cannot hold as the nearest float; all else as it is.
+
+    >>> storable([2**80, 1, "x"])
+    [1.2089258196146292e+24, 1, 'x']
+    """
+    kind = type(value)
+    if kind is int and not -_MOST_JSON_NUMBER <= value < _MOST_JSON_NUMBER:
+        try:
+            return float(value)
+        except OverflowError:
+            return 1.7976931348623157e308 if value > 0 else -1.7976931348623157e308
+    if kind is list:
+        return [storable(item) for item in value]
+    if kind is dict:
+        return {name: storable(item) for name, item in value.items()}
+    return value
+
+
+def _made_id(record: Record) -> str:
+    """A messageId for a record that has none: of what makes two records the same happening."""
+    parts = [
+        record.type,
+        record.user_id or None,
+        record.anonymous_id or None,
+        record.event,
+        record.name,
+        record.category,
+        record.properties,
+        record.traits,
+        record.timestamp if record.timestamp is not None else record.original_timestamp,
+    ]
+    return "made-" + blake2b(_encode(parts), digest_size=16).hexdigest()
+
+
+def _deeper_than(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""The engine: drives the stages over one partition and makes each micro-batch durable."""

@@ -1,0 +1,101 @@
+"""`History`: the events of each person as they are kept, and with them the check that an event comes once.
+
+One row holds the events of a person with one messageId, so the look for a duplicate and the write of the history are one key. A row leaves the history
+when its events are older than what the plan keeps: a sweep reads as many rows with each batch as the batch brought events, so that what should be gone is never more than what is kept.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from operators.decode import storable
+from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_prefix
+from operators.lane.store import Store, Writes
+from operators.plan.checked import Plan
+from schemas.event import Event
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Kept]).decode
+_STEP = b"\0"
+
+
+class History:
+    """The history of one lane, with what a batch adds to it."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._store = store
+        self._keep = plan.history_ms is not None
+        self._once_ms = plan.duplicates_ms
+        self._retention_ms = max(plan.history_ms or 0, plan.duplicates_ms or 0)
+        self._on = self._keep or self._once_ms is not None
+        self._added: dict[bytes, bytes] = {}
+        self._prefixes: dict[str, bytes] = {}
+
+    def add(self, person: str, event: Event, n: int) -> int:
+        """Takes the `n`-th event of a person in. Gives the bytes that it adds; -1 where it is a duplicate and changes nothing."""
+        if not self._on:
+            return 0
+        prefix = self._prefixes.get(person)
+        if prefix is None:
+            prefix = self._prefixes[person] = history_prefix(person)
+        key = prefix + event.message_id.encode()
+        t = event.t
+        if self._once_ms is None:
+            # Without the check a messageId tells nothing apart: the number of arrival does.
+            key += _STEP + n.to_bytes(8, "big")
+            before = None
+        else:
+            before = self._added.get(key) or self._store.get(key)
+        row = [Kept(t, n, event.kind, event.name, event.properties)] if self._keep else [Kept(t, n)]
+        if before is not None:
+            kept = _decode(before)
+            if any(abs(t - other.t) < self._once_ms for other in kept):  # type: ignore[operator]  # None leaves no `before`
+                return -1
+            row = kept + row
+        try:
+            value = _encode(row)
+        except OverflowError:
+            row[-1].properties = storable(event.properties)
+            value = _encode(row)
+        self._added[key] = value
+        return len(key) + len(value)
+
+    def flush(self, meta: Meta, writes: Writes) -> None:
+        """Puts what was added into the batch of writes, after the sweep: of a row that both touch, what was added counts."""
+        added, put = self._added, writes.put
+        self._sweep(meta, 2 * len(added), writes)
+        for key, value in added.items():
+            put(key, value)
+        self._added = {}
+        self._prefixes = {}
+
+    def _sweep(self, meta: Meta, rows: int, writes: Writes) -> None:
+        """Reads so many rows on over the history, and lets go of what is older than the plan keeps."""
+        if not rows or meta.watermark is None or meta.oldest is None:
+            return
+        end = meta.watermark - self._retention_ms
+        if meta.oldest >= end:
+            return
+        start = meta.sweep or HISTORY
+        pairs = self._store.scan(start, HISTORY_END, rows)
+        for key, value in pairs:
+            kept = _decode(value)
+            staying = [event for event in kept if event.t >= end]
+            if not staying:
+                writes.delete(key)
+            elif len(staying) < len(kept):
+                writes.put(key, _encode(staying))
+        if len(pairs) < rows:
+            # A whole pass is done; the next one is due when something has grown too old again.
+            meta.sweep = b""
+            meta.oldest = end
+        else:
+            meta.sweep = pairs[-1][0] + b"\0"
+
+
+def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:
+    """All kept events of a person with their messageIds, by time, then arrival."""
+    prefix = history_prefix(person)
+    pairs = store.scan(prefix, prefix + b"\xff", 1 << 30)
+    events = [(key[len(prefix) :].split(_STEP)[0].decode(), kept) for key, value in pairs for kept in _decode(value)]
+    return sorted(events, key=lambda event: (event[1].t, event[1].n))

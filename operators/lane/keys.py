@@ -1,0 +1,96 @@
+"""The byte layout of a lane's store.
+
+| key | value |
+|---|---|
+| `m` | `Meta` |
+| `p` person | `Person` |
+| `h` length of person (2 bytes), person, messageId | the person's events with that messageId: the history and the seen-set in one row |
+| `o` sequence number (8 bytes) | `Row` of the outbox, by its first number |
+| `t` due (8 bytes), person | empty: the timer index |
+
+Numbers are big-endian, so that the order of the keys is theirs; values are msgpack arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+FORMAT = 1
+"""The version of this layout."""
+
+META = b"m"
+OUTBOX = b"o"
+HISTORY = b"h"
+TIMERS = b"t"
+TIMERS_END = b"u"
+HISTORY_END = b"i"
+OUTBOX_END = b"p"
+
+_BIAS = 1 << 62
+
+
+class Meta(msgspec.Struct, array_like=True):
+    """A lane's standing, written with each batch.
+
+    `offset` is the highest input offset applied (-1: none), `hint` where the source finds what follows it. `sequence` is the number of the last output. `watermark` and
+    `latest` (the largest event time applied) are None before the first event. `skipped` counts the records after `until`. `oldest` is no later than the
+    oldest event time in the history; `sweep` the key up to which the present pass over the history has come.
+    """
+
+    format: int
+    plan: str
+    version: str
+    partition: int
+    commit_no: int = 0
+    offset: int = -1
+    hint: str = ""
+    sequence: int = 0
+    watermark: int | None = None
+    latest: int | None = None
+    persons: int = 0
+    skipped: int = 0
+    until: int | None = None
+    oldest: int | None = None
+    sweep: bytes = b""
+
+
+class Kept(msgspec.Struct, array_like=True, gc=False):
+    """One event in the history: its time, its number of arrival, and its content (None for name and properties where the plan keeps no history)."""
+
+    t: int
+    n: int
+    kind: str | None = None
+    name: str | None = None
+    properties: dict[str, Any] | None = None
+
+
+def person_key(person: str) -> bytes:
+    """Where a person's state lies."""
+    return b"p" + person.encode()
+
+
+def history_prefix(person: str) -> bytes:
+    """What the keys of a person's history begin with."""
+    name = person.encode()
+    return HISTORY + len(name).to_bytes(2, "big") + name
+
+
+def outbox_key(sequence: int) -> bytes:
+    """Where the outbox row that begins with this number lies."""
+    return OUTBOX + sequence.to_bytes(8, "big")
+
+
+def timer_key(due: int, person: str) -> bytes:
+    """A person's entry in the timer index; instants before 1970 sort first."""
+    return TIMERS + (due + _BIAS).to_bytes(8, "big") + person.encode()
+
+
+def read_timer_key(key: bytes) -> tuple[int, str]:
+    """Due and person of an entry.
+
+    >>> read_timer_key(timer_key(-5, "u1"))
+    (-5, 'u1')
+    """
+    return int.from_bytes(key[1:9], "big") - _BIAS, key[9:].decode()

@@ -1,0 +1,297 @@
+"""`Lane`: drives the stages over the records of one partition, and makes each micro-batch durable as one write.
+
+*Guarantees*: a batch is applied as a whole or not at all; a record that was applied is skipped when it comes again (by its offset); what was put out is
+published from the outbox and never computed a second time. The order of the outputs hangs on the order of the records alone, not on the batches.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+import msgspec
+
+from operators.decode import decode
+from operators.emit import Emit
+from operators.identify import identify
+from operators.lane.history import History
+from operators.lane.keys import FORMAT, META, OUTBOX, OUTBOX_END, Meta, outbox_key, person_key
+from operators.lane.ports import Batch, Publisher, Row
+from operators.lane.store import Store
+from operators.lane.timers import Timers
+from operators.person import PersonStage
+from operators.plan.checked import Plan
+from schemas.counts import Counts
+from schemas.errors import UnavailableError
+from schemas.event import Event
+from schemas.output import Reject
+from schemas.person import SLOT_BITS, Person, new_person
+
+MOST_BYTES = 4 << 20
+"""A write holds the GIL (2.5 ms a MB), so a batch is written when it has gathered this much."""
+MOST_PERSONS = 20_000
+"""Persons kept decoded between batches; as many again that were not met lately."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_person = msgspec.msgpack.Decoder(Person).decode
+_decode_meta = msgspec.msgpack.Decoder(Meta).decode
+_decode_row = msgspec.msgpack.Decoder(Row).decode
+
+
+def _nothing(step: str) -> None:
+    """Stands where a failpoint can."""
+
+
+def _no_clock() -> float:
+    return 0.0
+
+
+class Lane:
+    """One partition's engine. Opening it does, in this order: check the state, fence older publishers, publish what is missing."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        publisher: Publisher,
+        partition: int = 0,
+        *,
+        until_ms: int | None = None,
+        reached: Callable[[str], None] = _nothing,
+        clock: Callable[[], float] = _no_clock,
+    ) -> None:
+        self._plan, self._store, self._publisher = plan, store, publisher
+        self._until, self._reached, self._clock = until_ms, reached, clock
+        self._meta = self._read_meta(partition)
+        self._stage = PersonStage(plan)
+        self._rows: deque[tuple[int, int]] = deque()
+        self._publish_missing()
+        self._timers = Timers(store)
+        self._hot: dict[str, Person] = {}
+        self._warm: dict[str, Person] = {}
+        self._touched: dict[str, Person] = {}
+        self._history = History(plan, store)
+        self._emit = Emit(plan.name, self._meta.sequence + 1)
+        self._begin()
+
+    @property
+    def offset(self) -> int:
+        """The highest input offset applied, -1 before the first."""
+        return self._meta.offset
+
+    @property
+    def hint(self) -> str:
+        """Where the source finds what follows `offset`."""
+        return self._meta.hint
+
+    def apply(self, batch: Batch) -> Counts:
+        """Applies a batch and makes it durable. Gives what was done. UnavailableError where records are missing before it, or the disk refuses."""
+        started = self._clock()
+        self._reached("after_poll")
+        meta = self._meta
+        if meta.offset >= 0 and batch.start > meta.offset + 1:
+            raise UnavailableError(
+                f"partition {meta.partition}: the state has applied offset {meta.offset}, but reading began at {batch.start}: the state is older than "
+                f"what was published from it; restore the newest state, or start with a new --state and read the input again"
+            )
+        total = Counts(partition=meta.partition, records=len(batch.records), lag=batch.lag)
+        self._emit.counts = total
+        for place, (offset, log_ms, raw) in enumerate(batch.records):
+            if offset <= meta.offset:
+                total.replayed += 1
+                continue
+            if place == len(batch.records) // 2:
+                self._reached("mid_batch")
+            self._record(offset, log_ms, raw, batch.wall_ms)
+        if batch.idle and batch.wall_ms is not None and meta.watermark is not None:
+            self._pass(max(meta.watermark, batch.wall_ms - self._plan.lateness_ms))
+        if batch.end:
+            self._end()
+        if batch.records:
+            meta.hint = batch.hint
+        self._commit()
+        total.watermark_ms, total.offset, total.ended = meta.watermark, meta.offset, batch.end
+        total.batch_s = self._clock() - started
+        return total
+
+    def close(self) -> None:
+        """Waits until what was committed is published, and lets go of publisher and store."""
+        try:
+            self._publisher.wait()
+        finally:
+            self._publisher.close()
+            self._store.close()
+
+    def state_bytes(self) -> int:
+        """The size of the state on disk, about."""
+        return self._store.size()
+
+    def _record(self, offset: int, log_ms: int | None, raw: bytes, wall_ms: int | None) -> None:
+        event = decode(raw, log_ms, wall_ms)
+        meta, counts = self._meta, self._emit.counts
+        # From here to the end of the record nothing is committed but what includes it.
+        meta.offset = offset
+        if type(event) is Reject:
+            self._emit.reject(event, raw, meta.partition, offset, log_ms)
+        elif self._until is not None and event.t > self._until:  # type: ignore[union-attr]  # no Reject: it is an Event
+            meta.skipped += 1
+            counts.after_until += 1
+        else:
+            self._event(event, counts)  # type: ignore[arg-type]  # as above
+        if self._size > MOST_BYTES:
+            self._commit()
+
+    def _event(self, event: Event, counts: Counts) -> None:
+        meta, t = self._meta, event.t
+        id = identify(event)
+        p = self._load(id)
+        n = p.count + 1 if p is not None else 1
+        size = self._history.add(id, event, n)
+        if size < 0:
+            counts.duplicates += 1
+            return
+        self._size += size
+        if p is None:
+            p = self._hot[id] = new_person(id)
+            meta.persons += 1
+            counts.persons += 1
+        elif t < p.clock:
+            counts.out_of_order += 1
+        watermark = meta.watermark
+        if watermark is None:
+            watermark = t - self._plan.lateness_ms
+            meta.watermark = watermark
+            meta.oldest = meta.latest = t
+        if t < watermark:
+            counts.late += 1
+        if event.clamped:
+            counts.clamped += 1
+        self._stage.apply(p, event, watermark, self._emit)
+        counts.events += 1
+        self._arm(p)
+        self._touched[id] = p
+        if t > meta.latest:  # type: ignore[operator]  # set with the watermark
+            meta.latest = t
+            if t - self._plan.lateness_ms > watermark:
+                self._pass(t - self._plan.lateness_ms)
+        elif t < meta.oldest:  # type: ignore[operator]  # as above
+            meta.oldest = t
+
+    def _pass(self, watermark: int) -> None:
+        """Moves the watermark on, and evaluates the boundaries before it, of each person that has one."""
+        self._meta.watermark = watermark
+        timers = self._timers
+        while (due := timers.next) is not None and due < watermark:
+            _, id = timers.pop(self._writes)
+            p = self._load(id)
+            if p is None or p.armed != due:
+                continue
+            p.armed = None
+            self._stage.advance(p, watermark, self._emit)
+            self._arm(p)
+            self._touched[id] = p
+            if len(self._touched) >= MOST_PERSONS or len(self._emit.outputs) >= MOST_PERSONS:
+                self._commit()
+
+    def _end(self) -> None:
+        """The end of a bounded input: its boundaries up to and including the largest event time, or `until`."""
+        if self._meta.watermark is None or self._meta.latest is None:
+            return
+        end = self._meta.latest if self._until is None else self._until
+        self._pass(max(end + 1, self._meta.watermark))
+        if self._until is not None:
+            self._meta.until = self._until
+
+    def _arm(self, p: Person) -> None:
+        """Sees to it that the timer index has an entry for the person that is no later than its next boundary."""
+        if p.heap:
+            due = p.heap[0] >> SLOT_BITS
+            if p.armed is None or due < p.armed:
+                p.armed = due
+                self._timers.add(due, p.id, self._writes)
+
+    def _load(self, id: str) -> Person | None:
+        p = self._hot.get(id)
+        if p is not None:
+            return p
+        p = self._warm.get(id)
+        if p is None:
+            raw = self._store.get(person_key(id))
+            if raw is None:
+                return None
+            p = _decode_person(raw)
+        self._hot[id] = p
+        return p
+
+    def _begin(self) -> None:
+        """Starts a new batch of writes."""
+        self._writes = self._store.writes()
+        self._emit.outputs = []
+        self._size = 0
+
+    def _commit(self) -> None:
+        """Makes durable what was gathered, and hands the output to the publisher."""
+        started = self._clock()
+        writes, meta, put = self._writes, self._meta, self._writes.put
+        for id, p in self._touched.items():
+            put(person_key(id), _encode(p))
+        self._history.flush(meta, writes)
+        outputs = self._emit.outputs
+        row = Row(meta.sequence + 1, outputs) if outputs else None
+        if row is not None:
+            put(outbox_key(row.first), _encode(row))
+            meta.sequence = row.last
+            self._rows.append((row.first, row.last))
+        published = self._publisher.published
+        while self._rows and self._rows[0][1] <= published:
+            writes.delete(outbox_key(self._rows.popleft()[0]))
+        meta.commit_no += 1
+        put(META, _encode(meta))
+        self._reached("before_write")
+        self._store.write(writes)
+        self._reached("after_write")
+        self._timers.written()
+        self._publisher.put(row, meta.offset)
+        self._touched.clear()
+        if len(self._hot) > MOST_PERSONS:
+            self._warm, self._hot = self._hot, {}
+        self._begin()
+        self._emit.counts.commit_s += self._clock() - started
+
+    def _read_meta(self, partition: int) -> Meta:
+        raw = self._store.get(META)
+        plan = self._plan
+        if raw is None:
+            return Meta(FORMAT, plan.name, plan.version, partition)
+        meta = _decode_meta(raw)
+        again = "start with a new --state and read the input again"
+        if meta.format != FORMAT:
+            raise UnavailableError(f"the state has format {meta.format}, this version of Beckon writes {FORMAT}; use the version that made it, or {again}")
+        if (meta.plan, meta.version) != (plan.name, plan.version):
+            raise UnavailableError(
+                f"the state was made with the plan {meta.plan} (version {meta.version}), this one is {plan.name} ({plan.version}); "
+                f"go back to that plan, or {again}"
+            )
+        if meta.partition != partition:
+            raise UnavailableError(f"the state belongs to partition {meta.partition}, not to {partition}; give each its own folder")
+        if meta.skipped and meta.until != self._until:
+            raise UnavailableError(f"the state left out {meta.skipped} events after its --until, which it cannot take up again; {again}")
+        return meta
+
+    def _publish_missing(self) -> None:
+        """Fences older publishers, compares what is published with the state, and publishes the rows of the outbox that are not."""
+        meta, progress = self._meta, self._publisher.open()
+        if progress.sequence > meta.sequence or progress.offset > meta.offset:
+            raise UnavailableError(
+                f"partition {meta.partition}: the state went backwards: output {progress.sequence} of offset {progress.offset} is published, "
+                f"but the state ends at output {meta.sequence} of offset {meta.offset}; restore the newest state, or start with a new --state and a new output"
+            )
+        for _, raw in self._store.scan(OUTBOX, OUTBOX_END, 1 << 30):
+            row = _decode_row(raw)
+            self._rows.append((row.first, row.last))
+            self._publisher.put(row, meta.offset)
+        self._publisher.wait()
+
+
+def person_of(raw: bytes | None) -> Person | None:
+    """The stored person; None where there is none."""
+    return None if raw is None else _decode_person(raw)

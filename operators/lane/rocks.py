@@ -1,0 +1,171 @@
+"""`RocksStore`: a lane's state in RocksDB, each batch written and synced as a whole.
+
+*Guarantees*: `write` returns when the batch is on the disk. A write-ahead log with a broken middle is refused at open (a torn tail, as a crash leaves it, is cut). An
+iterator that stops early raises: rocksdict's dict-style iterators end without a word, so they are not used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    DBRecoveryMode,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteBufferManager,
+    WriteOptions,
+)
+
+from operators.lane.keys import META, Meta
+from operators.lane.store import Writes
+from schemas.errors import UnavailableError
+
+_CACHE_BYTES = 96 << 20
+_BUFFER_BYTES = 32 << 20
+_BUFFERS_BYTES = 96 << 20
+_caches: dict[str, Any] = {}
+
+
+def _shared(options: Options, blocks: BlockBasedOptions) -> None:
+    """One block cache and one budget of write buffers for all lanes of the process, so that memory does not grow with their number."""
+    if not _caches:
+        _caches["blocks"] = Cache.new_hyper_clock_cache(_CACHE_BYTES, 0)
+        _caches["buffers"] = WriteBufferManager.new_write_buffer_manager_with_cache(_BUFFERS_BYTES, False, _caches["blocks"])
+    blocks.set_block_cache(_caches["blocks"])
+    options.set_write_buffer_manager(_caches["buffers"])
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
+    options.set_write_buffer_size(_BUFFER_BYTES)
+    options.set_max_write_buffer_number(3)
+    options.set_memtable_prefix_bloom_ratio(0.05)
+    options.set_memtable_whole_key_filtering(True)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_level_compaction_dynamic_level_bytes(True)
+    options.set_max_background_jobs(2)
+    options.set_max_open_files(512)
+    options.set_keep_log_file_num(2)
+    options.set_max_total_wal_size(128 << 20)
+    blocks = BlockBasedOptions()
+    blocks.set_bloom_filter(10, False)
+    blocks.set_block_size(8 << 10)
+    blocks.set_cache_index_and_filter_blocks(True)
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    _shared(options, blocks)
+    options.set_block_based_table_factory(blocks)
+    return options
+
+
+class RocksStore:
+    """A store in a folder; see `operators.lane.store.Store`. A live view (`writable=False`) knows what was written when it was opened."""
+
+    def __init__(self, path: Path, db: Rdict, writable: bool, scratch: TemporaryDirectory[str] | None = None) -> None:
+        self._path = path
+        self._db = db
+        self._writable = writable
+        self._scratch = scratch
+        self._sync = WriteOptions()
+        self._sync.sync = True
+        self._get = db.get
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._get(key)
+
+    def scan(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        bounds = ReadOptions()
+        bounds.set_iterate_upper_bound(end)
+        iterator = self._db.iter(bounds)
+        iterator.seek(start)
+        pairs: list[tuple[bytes, bytes]] = []
+        while len(pairs) < limit and iterator.valid():
+            pairs.append((iterator.key(), iterator.value()))
+            iterator.next()
+        iterator.status()
+        return pairs
+
+    def writes(self) -> Writes:
+        return WriteBatch(raw_mode=True)
+
+    def write(self, writes: Writes) -> None:
+        assert isinstance(writes, WriteBatch)
+        try:
+            self._db.write(writes, self._sync)
+        except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
+            raise UnavailableError(
+                f"the state in {self._path} cannot be written ({_status(error)}); nothing of the batch was applied: mend the disk and start again"
+            ) from error
+
+    def size(self) -> int:
+        live = self._db.property_int_value("rocksdb.live-sst-files-size") or 0
+        return int(live) + int(self._db.property_int_value("rocksdb.cur-size-all-mem-tables") or 0)
+
+    def close(self) -> None:
+        if self._writable:
+            self._db.close()
+        else:
+            del self._db, self._get
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+
+def _status(error: Exception) -> str:
+    return str(error).strip().rstrip(".").replace("\n", " ")
+
+
+def open_store(path: Path) -> RocksStore:
+    """The store in the folder, made where there is none. UnavailableError where it is in use, broken, or cannot be reached."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return RocksStore(path, Rdict(str(path), _options()), True)
+    except OSError as error:
+        raise UnavailableError(f"the state folder {path} cannot be made or opened: {error.strerror}") from error
+    except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
+        status = _status(error)
+        if "lock" in status.lower():
+            raise UnavailableError(f"the state in {path} is in use by another process; stop that one, or give this one another --state") from error
+        if "Corruption" in status:
+            raise UnavailableError(
+                f"the state in {path} is damaged ({status}); restore it from a backup, or start with a new --state and read the input again"
+            ) from error
+        raise UnavailableError(f"the state in {path} cannot be opened: {status}") from error
+
+
+def open_live(path: Path) -> RocksStore:
+    """A view of a state that another process may be writing; it sees what was written until now. UnavailableError where there is no state."""
+    if not (path / "CURRENT").exists():
+        raise UnavailableError(f"there is no state in {path}; give the --state of the job")
+    scratch: TemporaryDirectory[str] = TemporaryDirectory(prefix="beckon-view-")
+    try:
+        db = Rdict(str(path), Options(raw_mode=True), access_type=AccessType.secondary(scratch.name))
+        db.try_catch_up_with_primary()
+    except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
+        scratch.cleanup()
+        raise UnavailableError(f"the state in {path} cannot be read: {_status(error)}") from error
+    return RocksStore(path, db, False, scratch)
+
+
+def read_position(path: Path) -> tuple[int, str]:
+    """The applied offset of a lane's state and the hint for its source, without taking its lock; `(-1, "")` where there is no state."""
+    if not (path / "CURRENT").exists():
+        return -1, ""
+    store = open_live(path)
+    try:
+        raw = store.get(META)
+    finally:
+        store.close()
+    if raw is None:
+        return -1, ""
+    meta = msgspec.msgpack.decode(raw, type=Meta)
+    return meta.offset, meta.hint

@@ -1,0 +1,38 @@
+"""`age`: duration since the instant in x (RFC 3339, a date, or milliseconds), negative before it; None if it is no instant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.instants import instant_of
+from operators.language.canonical import canonical
+from operators.language.nodes import Call, CallRow, Parameter
+from operators.language.slots import Compared
+
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context, Value
+
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call, and the timer of its boundaries."""
+    instant, zone = context.value(call["x"]), context.zone
+    context.timer(("age", canonical(call["x"])), lambda p, now: instant_of(instant(p, now), zone), compared)
+    context.personal()
+
+    def age(p: Any, now: int) -> int | None:
+        start = instant_of(instant(p, now), zone)
+        return None if start is None else now - start
+
+    return age
+
+
+ROW = CallRow(
+    name="age",
+    gives="duration",
+    parameters=(Parameter("x", "value", required=True, accepts=("string", "number")),),
+    doc="duration since the instant in x (RFC 3339, a date, or milliseconds), negative before it; None if it is no instant",
+    boundaries="x + d, x + d + 1 ms",
+    compile=compile,
+)

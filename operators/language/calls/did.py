@@ -1,0 +1,37 @@
+"""`did`: true where there is an event E."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.language.calls.events import EVENTS, FILTERS
+from operators.language.nodes import Call, CallRow
+from operators.language.slots import Compared, CountSlot
+
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context, Value
+
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call: `count(E) >= 1`."""
+    slot = context.slot(CountSlot, call, ((">=", 1),))
+    no = slot.no
+
+    def did(p: Any, now: int) -> bool:
+        state = p.slots.get(no)
+        return state is not None and slot.value(state, now) >= 1
+
+    return did
+
+
+ROW = CallRow(
+    name="did",
+    gives="boolean",
+    parameters=(EVENTS, *FILTERS),
+    doc="true where there is an event E",
+    boundaries="t + D for each E in the window",
+    compile=compile,
+    never_none=True,
+)

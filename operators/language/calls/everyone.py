@@ -1,0 +1,30 @@
+"""`everyone`: true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.language.nodes import Call, CallRow
+from operators.language.slots import Compared
+
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context, Value
+
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call."""
+    return lambda p, now: True
+
+
+ROW = CallRow(
+    name="everyone",
+    gives="boolean",
+    parameters=(),
+    doc="true",
+    boundaries="none",
+    compile=compile,
+    bare=True,
+    never_none=True,
+)

@@ -1,0 +1,31 @@
+"""`last`: the value of the property at the latest E that has one, else None."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.language.calls.events import EVENTS, FILTERS, PROPERTY
+from operators.language.nodes import Call, CallRow
+from operators.language.slots import Compared, LatestSlot
+
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context, Value
+
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call."""
+    slot = context.slot(LatestSlot, call, compared)
+    no = slot.no
+    return lambda p, now: slot.value(p.slots.get(no), now)
+
+
+ROW = CallRow(
+    name="last",
+    gives="any",
+    parameters=(EVENTS, PROPERTY, *FILTERS),
+    doc="the value of the property at the latest E that has one, else None",
+    boundaries="t + D for each E in the window",
+    compile=compile,
+)

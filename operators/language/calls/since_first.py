@@ -1,0 +1,31 @@
+"""`since_first`: duration since the earliest E in the window, None where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.language.calls.events import EVENTS, FILTERS
+from operators.language.nodes import Call, CallRow
+from operators.language.slots import Compared, EarliestSlot
+
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context, Value
+
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call."""
+    slot = context.slot(EarliestSlot, call, compared)
+    no = slot.no
+    return lambda p, now: slot.value(p.slots.get(no), now)
+
+
+ROW = CallRow(
+    name="since_first",
+    gives="duration",
+    parameters=(EVENTS, *FILTERS),
+    doc="duration since the earliest E in the window, None where there is none",
+    boundaries="t + d and t + d + 1 ms for each duration d it is compared with, and those of the window",
+    compile=compile,
+)

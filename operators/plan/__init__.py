@@ -1,0 +1,1 @@
+"""The plan: its files read and checked into one frozen value."""

@@ -1,0 +1,78 @@
+"""The plan as it was checked: all that the engine needs to know of it, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from operators.language.nodes import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment: its rule as a tree, and the hash of that tree (`version`, 8 hex digits), which a change of spelling does not change."""
+
+    id: str
+    title: str
+    when: Node
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `most` triggers a person in any `within_ms`: those with `now - within < t <= now` count."""
+
+    most: int
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The step `send`: a trigger that names the template."""
+
+    template: str
+
+
+Step = Send
+"""Every kind of step a campaign can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign: who starts it, how often, and its steps.
+
+    `on` is `enters` or `exits` with `segment`, or `event` with `events` (and `where`, a rule over the event's properties, and `key`, the path of the
+    property that keeps two occasions of one person apart). `re_enter` is `never`, `always`, or ms since the last entry. `holdout` is a share in [0, 1].
+    """
+
+    id: str
+    title: str
+    on: Literal["enters", "exits", "event"]
+    segment: str | None
+    events: tuple[str, ...]
+    where: Node | None
+    key: tuple[str, ...] | None
+    re_enter: Literal["never", "always"] | int
+    holdout: float
+    state: Literal["live", "draft"]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
+
+    `history_ms` and `duplicates_ms` are None where they are switched off. `version` is the hash of everything here that can change an outcome: a state
+    that was made with another one is not continued.
+    """
+
+    name: str
+    timezone: str
+    lateness_ms: int
+    history_ms: int | None
+    duplicates_ms: int | None
+    holdout: float
+    caps: tuple[Cap, ...]
+    segments: tuple[Segment, ...]
+    campaigns: tuple[Campaign, ...]
+    version: str

@@ -1,0 +1,60 @@
+"""Every error that a user can meet, and the exit code it ends a command with.
+
+    BeckonError           one sentence: what is wrong, what to do
+    ├── FindingsError     1  the plan (or other checked files) has findings
+    ├── UsageError        2  the command was called wrongly
+    └── UnavailableError  3  a component is not there or refuses: broker, topic, state, disk
+
+Bad data is no error: it becomes a `schemas.output.Reject` and flows on. Anything that is no `BeckonError` is a bug and crashes.
+Messages never hold secrets or personal data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class BeckonError(Exception):
+    """One sentence for the user; `exit_code` is what the command ends with."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class UsageError(BeckonError):
+    """The command was called in a way that cannot work."""
+
+    exit_code = 2
+
+
+class UnavailableError(BeckonError):
+    """A broker, topic, state directory or disk is not there, is in use, or refuses."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing that must be otherwise in a checked file; `line` and `column` count from 1.
+
+    >>> str(Finding("segments.yaml", 3, 9, "a duration must be like '7d'; got '7 days'"))
+    "segments.yaml:3:9: a duration must be like '7d'; got '7 days'"
+    """
+
+    file: str
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+
+
+class FindingsError(BeckonError):
+    """All findings of a check at once, sorted by place."""
+
+    exit_code = 1
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = tuple(sorted(findings))
+        super().__init__("\n".join(map(str, self.findings)))

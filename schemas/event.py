@@ -1,0 +1,56 @@
+"""The tracking event: the Segment envelope as it comes (`Record`) and as the stages see it (`Event`)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["identify", "track", "page", "screen", "group", "alias"]
+KINDS: tuple[Kind, ...] = ("identify", "track", "page", "screen", "group", "alias")
+
+MAX_RECORD_BYTES = 512 * 1024
+"""A record of more bytes is rejected as `too_large`; the HTTP edge takes no larger body either."""
+
+
+MAX_ID_LENGTH = 1024
+"""An id or event name of more characters is rejected as `too_large`."""
+
+
+class Record(msgspec.Struct, gc=False, rename="camel"):
+    """The fields of the Segment envelope that mean something here; all others are skipped.
+
+    Source: Segment, "Spec: Common Fields".
+    """
+
+    type: str | None = None
+    message_id: str | None = None
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    event: str | None = None
+    name: str | None = None
+    category: str | None = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    timestamp: str | None = None
+    original_timestamp: str | None = None
+    sent_at: str | None = None
+    received_at: str | None = None
+
+
+class Event(msgspec.Struct, gc=False):
+    """One usable event.
+
+    `t` is the event time in ms since 1970 (UTC). `name` is the name in rules: the track's event, `Page Viewed`, `Screen Viewed`,
+    `Identified`; None for group and alias, which nothing matches. `properties` may hold nulls: rules read them as missing, and in an identify, whose
+    properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and was set to that of receipt.
+    """
+
+    t: int
+    kind: Kind
+    name: str | None
+    message_id: str
+    user_id: str | None
+    anonymous_id: str | None
+    properties: dict[str, Any]
+    clamped: bool = False

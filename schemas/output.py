@@ -1,0 +1,65 @@
+"""What comes out: CloudEvents 1.0 in structured JSON, in streams of their own.
+
+A stream is a file `<stream>.jsonl` of the output folder, or the topic `<plan name>.<stream>`. Keys stand in the order of
+`CloudEvent`. `sequence` (the CloudEvents extension of that name) is the lane's gap-free number of the record, so a reader can see that none is
+missing and none came twice; it alone differs between runs that spread the same persons over other lanes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Stream = Literal["transitions", "triggers", "decisions", "rejects"]
+STREAMS: tuple[Stream, ...] = ("transitions", "triggers", "decisions", "rejects")
+
+RejectReason = Literal["not_json", "wrong_type", "too_large", "unknown_type", "no_id", "no_name", "no_time", "bad_time"]
+REJECT_REASONS: dict[RejectReason, str] = {
+    "not_json": "the record is no JSON object (NaN, broken UTF-8 and too deep nesting included)",
+    "wrong_type": "a field of the envelope has another type than the Segment spec gives it",
+    "too_large": "the record has more than 512 KiB, or an id or event name of it more than 1,024 characters",
+    "unknown_type": "type is none of identify, track, page, screen, group, alias",
+    "no_id": "neither userId nor anonymousId",
+    "no_name": "a track without an event name",
+    "no_time": "no stamp in the record, and the log gives none",
+    "bad_time": "a stamp that is no RFC 3339 date and time",
+}
+
+DecisionReason = Literal["no_address", "holdout", "re_entry", "cap"]
+DECISION_REASONS: dict[DecisionReason, str] = {
+    "no_address": "the person has no e-mail address",
+    "holdout": "the person is in the hold-out of the plan or of the campaign",
+    "re_entry": "the person entered the campaign before, and `re_enter` does not let it in again yet",
+    "cap": "the person got as many triggers as a cap of the plan allows in its window",
+}
+"""In the order in which they are looked at; the first that refuses is the reason."""
+
+
+class Reject(msgspec.Struct, gc=False, frozen=True):
+    """Why a record cannot be used: `reason` for machines, `detail` for people (no value of the record in it)."""
+
+    reason: RejectReason
+    detail: str
+
+
+class Output(msgspec.Struct, gc=False, frozen=True, array_like=True):
+    """One output record, ready to leave: its stream's index in `STREAMS`, its key (person) and its CloudEvent as JSON bytes without a newline."""
+
+    stream: int
+    key: str | None
+    value: bytes
+
+
+class CloudEvent(msgspec.Struct, gc=False, omit_defaults=False):
+    """The envelope of all output; `time` is RFC 3339 with milliseconds and `Z`, or absent where a reject's is unknown."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str | msgspec.UnsetType
+    time: str | msgspec.UnsetType
+    datacontenttype: str
+    sequence: str
+    data: dict[str, Any]

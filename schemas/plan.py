@@ -1,0 +1,202 @@
+"""The files of a plan, as they are written: pydantic models, and the JSON Schema for editors.
+
+The models say which keys a file has and of which form the values are. What needs more than one value or more than one file (rules, names of segments,
+time zones) is checked by `operators.plan.read`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import models_json_schema
+
+MAX_SEGMENTS = 10_000
+DURATION = r"^([0-9]{1,15}(ms|[wdhms]))+$"
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+SEGMENT_ID = r"^[a-z][a-z0-9_]*$"
+CAMPAIGN_ID = r"^[a-z][a-z0-9_-]*$"
+
+
+class PlanModel(BaseModel):
+    """What all models of plan files have in common: no unknown keys, and no value taken for one of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False)
+
+
+def share(value: object) -> float:
+    """The share in [0, 1] that is written as a number or in per cent; `ValueError` where it is none.
+
+    >>> share("5%"), share(0.25)
+    (0.05, 0.25)
+    """
+    number: float | None = None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    elif isinstance(value, str) and value.endswith("%") and value[:-1].replace(".", "", 1).isdecimal() and value.isascii():
+        number = float(value[:-1]) / 100
+    if number is None or not 0 <= number <= 1:
+        raise ValueError(f"a share must be like '5%', or a number from 0 to 1; got {value!r}")
+    return number
+
+
+def _off(value: object) -> object:
+    """YAML 1.1 reads `off` as false."""
+    return "off" if value is False else value
+
+
+def _segment(value: object) -> object:
+    return {"when": value} if isinstance(value, str) else value
+
+
+def _event(value: object) -> object:
+    return {} if value is None else value
+
+
+Duration = Annotated[str, WithJsonSchema({"type": "string", "pattern": DURATION, "examples": ["7d", "1d12h", "30m"]})]
+DurationOrOff = Annotated[
+    str,
+    BeforeValidator(_off),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": DURATION}, {"enum": ["none", "off", False]}], "examples": ["400d", "none"]}),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(share),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]*)?%$"}, {"type": "number", "minimum": 0, "maximum": 1}], "examples": ["5%", 0.05]}),
+]
+Rule = Annotated[str, Field(description="A rule: one expression of the rule language, such as did('Order Completed', within='30d').")]
+
+
+class CapFile(PlanModel):
+    """A frequency cap."""
+
+    most: Annotated[int, Field(ge=1, description="At most so many triggers a person, of all campaigns together.")]
+    within: Annotated[Duration, Field(description="In any span of this length.")]
+
+
+class PlanFile(PlanModel):
+    """plan.yaml: the plan's name and what holds for all of it."""
+
+    name: Annotated[str, Field(pattern=NAME, max_length=100, description="The plan's name; Kafka topics are named after it.")]
+    timezone: Annotated[str, Field(description="The time zone of dates, as in the IANA database, such as Europe/Berlin.")] = "UTC"
+    lateness: Annotated[Duration, Field(description="How far the watermark stays behind the latest event time.")] = "10s"
+    history: Annotated[DurationOrOff, Field(description="How long a person's events are kept; `none` keeps none.")] = "400d"
+    duplicates: Annotated[
+        DurationOrOff, Field(description="Two records of a person with one messageId, less than this apart, are one event; `off` takes every record as an event.")
+    ] = "7d"
+    holdout: Annotated[Share, Field(description="The share of persons that no campaign sends to, for comparison.")] = 0.0
+    caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
+
+
+class SegmentFile(PlanModel):
+    """A segment: the rule, and words for people. `id: <rule>` is short for `id: {when: <rule>}`."""
+
+    when: Rule
+    title: Annotated[str, Field(description="What people call the segment.")] = ""
+    description: Annotated[str, Field(description="What the segment is for.")] = ""
+
+
+SegmentEntry = Annotated[
+    SegmentFile,
+    BeforeValidator(_segment),
+    WithJsonSchema({"anyOf": [{"type": "string", "description": "A rule of the rule language."}, {"$ref": "#/$defs/SegmentFile"}]}),
+]
+
+
+class SegmentsFile(PlanModel):
+    """segments.yaml: the segments by id."""
+
+    segments: Annotated[
+        dict[str, SegmentEntry],
+        Field(max_length=MAX_SEGMENTS, description="Segments by id.", json_schema_extra={"propertyNames": {"pattern": SEGMENT_ID}}),
+    ]
+
+
+class SendStep(PlanModel):
+    """The step `send`: makes a trigger for a mail."""
+
+    send: Annotated[str, Field(min_length=1, description="The template of the mail: the name of a file in templates/ without its ending.")]
+
+
+STEP_KINDS: dict[str, type[PlanModel]] = {"send": SendStep}
+"""Every kind of campaign step, by the key that it is told by."""
+
+
+class CampaignFile(PlanModel):
+    """campaigns/<id>.yaml: who is sent what, and when."""
+
+    title: Annotated[str, Field(description="What people call the campaign.")] = ""
+    description: Annotated[str, Field(description="What the campaign is for.")] = ""
+    on: Annotated[
+        str,
+        Field(
+            description="What starts it: `enters <segment>`, `exits <segment>` or `event <name>`, also `event <name> where <expression>`.",
+            json_schema_extra={"pattern": "^(enters|exits|event) .+$"},
+        ),
+    ]
+    where: Annotated[str | None, Field(description="With `on: event`: an expression over the event's properties that must hold.")] = None
+    key: Annotated[str | None, Field(description="With `on: event`: the property, such as a cart id, that keeps two occasions of one person apart.")] = None
+    re_enter: Annotated[
+        str,
+        Field(
+            description="Whether a person can start again: `never`, `always`, or `after <duration>` since the last start.",
+            json_schema_extra={"pattern": "^(never|always|after .+)$"},
+        ),
+    ] = "never"
+    holdout: Annotated[Share, Field(description="The share of persons that this campaign does not send to, for comparison.")] = 0.0
+    state: Annotated[Literal["live", "draft"], Field(description="`draft` is checked, but starts for nobody.")] = "live"
+    steps: Annotated[
+        list[Any],
+        Field(
+            min_length=1,
+            max_length=1000,
+            description="What happens, in order.",
+            json_schema_extra={"items": {"anyOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in STEP_KINDS.values()]}},
+        ),
+    ]
+
+
+class EventFile(PlanModel):
+    """An event of the tracking plan."""
+
+    description: Annotated[str, Field(description="When the event is sent.")] = ""
+    json_schema: Annotated[
+        dict[str, Any],
+        Field(
+            alias="schema",
+            description="A JSON Schema for the event's properties: {type: object, properties: {...}}. Properties that it does not name are unknown in rules, "
+            "unless it says `additionalProperties: true`; without `properties` all are known.",
+        ),
+    ] = {}
+
+
+EventEntry = Annotated[EventFile, BeforeValidator(_event), WithJsonSchema({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/EventFile"}]})]
+
+
+class TrackingFile(PlanModel):
+    """tracking.yaml, the tracking plan: known events by name. Without the file every event and property is taken."""
+
+    events: Annotated[dict[str, EventEntry], Field(description="Events by name.")]
+
+
+def plan_schema() -> dict[str, Any]:
+    """One JSON Schema (2020-12) for a whole plan: an object with a property for each file; the files' own schemas stand under `$defs`.
+
+    An editor is pointed at a part of it, such as `#/$defs/PlanFile` for plan.yaml.
+    """
+    models = [PlanFile, SegmentsFile, SegmentFile, CampaignFile, TrackingFile, EventFile, *STEP_KINDS.values()]
+    _, document = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Beckon plan",
+        "description": "A plan is a folder; each property here is one of its files.",
+        "type": "object",
+        "required": ["plan.yaml", "segments.yaml"],
+        "properties": {f"{name}.yaml": {"$ref": f"#/$defs/{model.__name__}"} for name, model in FILES.items()},
+        "patternProperties": {r"^campaigns/[a-z][a-z0-9_-]*\.yaml$": {"$ref": "#/$defs/CampaignFile"}},
+        "$defs": document["$defs"],
+    }
+
+
+FILES: dict[str, type[PlanModel]] = {"plan": PlanFile, "segments": SegmentsFile, "tracking": TrackingFile}
+"""The models of the YAML files at the top of a plan, by name without ending; files under campaigns/ are each a `CampaignFile`."""
