@@ -1,7 +1,7 @@
 """`decide`: whether an occasion becomes a trigger, or a decision record with the one reason why not.
 
-The checks stand in the order of `semantics.md`, 6: an address, the hold-outs, re-entry, the caps. An entry counts from when the re-entry check
-lets the person in, whether or not a cap then holds the mail.
+The checks stand in the order of `semantics.md`, 6: an address, the hold-outs, re-entry, the caps. An entry counts from when the re-entry
+check lets the person in, whether or not a cap then holds the mail.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Decide:
         self.plan = plan
         self.most = max((cap.most for cap in plan.caps), default=0)
         self.transitions: dict[tuple[str, bool], list[Campaign]] = {}
-        self.events: dict[str | None, list[tuple[Campaign, Value | None]]] = {}
+        self.events: dict[str, list[tuple[Campaign, Value | None]]] = {}
+        self.stars: dict[str, list[tuple[Campaign, Value | None]]] = {}
         context = Context(ZoneInfo(plan.timezone), {})
         for campaign in plan.campaigns:
             if campaign.state == "draft":
@@ -40,7 +41,8 @@ class Decide:
                 self.transitions.setdefault((campaign.segment, campaign.on == "enters"), []).append(campaign)
             for name in campaign.events:
                 test = context.value(campaign.where) if campaign.where is not None else None
-                self.events.setdefault(name, []).append((campaign, test))
+                places, key = (self.stars, name[:-1]) if name.endswith("*") else (self.events, name)
+                places.setdefault(key, []).append((campaign, test))
 
     def on_transition(
         self,
@@ -61,7 +63,12 @@ class Decide:
 
     def on_event(self, p: Person, event: Event, now: int, emit: Emit) -> None:
         """The campaigns that start with an event of this name."""
-        for campaign, test in self.events[event.name]:
+        name = event.name or ""
+        started = self.events.get(name, [])
+        if self.stars:
+            starred = [each for prefix, campaigns in self.stars.items() if name.startswith(prefix) for each in campaigns]
+            started = sorted({each[0].id: each for each in (*started, *starred)}.values(), key=lambda each: each[0].id)
+        for campaign, test in started:
             if test is not None and test(event.properties, now) is not True:
                 continue
             key = _encode(at_path(event.properties, campaign.key)).decode() if campaign.key is not None else ""

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from operators.instants import EARLIEST, LATEST, parse_instant
-from schemas.event import KINDS, MAX_ID_LENGTH, MAX_RECORD_BYTES, Event, Kind, Record
+from operators.instants import EARLIEST, LATEST, minutes, parse_instant, rests, seconds
+from schemas.event import KINDS, MAX_ID_LENGTH, MAX_RECORD_BYTES, Event, Record
 from schemas.output import Reject
 
 FUTURE_MS = 5 * 60_000
@@ -42,14 +42,50 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
         return Reject("not_json", "broken UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
     if raw.count(b"{") + raw.count(b"[") > _MOST_DEPTH and _deeper_than(record.properties or record.traits, _MOST_DEPTH):
         return Reject("not_json", f"the record is nested deeper than {_MOST_DEPTH}")
-    refused = _refused(record)
-    if refused is not None:
-        return refused
-    return _event(record, log_ms, wall_ms)
+    kind = record.type
+    if (
+        len(raw) > MAX_ID_LENGTH
+        or kind not in _KINDS
+        or not (record.user_id or record.anonymous_id)
+        or (kind == "track" and not record.event)
+    ):
+        refused = _refused(record)
+        if refused is not None:
+            return refused
+    t: int | None
+    stamp, received = record.timestamp, record.received_at
+    try:
+        # Nearly all records: one stamp of the happening, perhaps one of the receipt, both of a minute and a second that were met before.
+        if stamp is None or record.original_timestamp is not None or record.sent_at is not None:
+            raise KeyError
+        t = minutes[stamp[:17]] + seconds[stamp[17:20]] + rests[stamp[20:]]
+        if received is None:
+            receipt = log_ms if log_ms is not None else wall_ms
+        else:
+            receipt = minutes[received[:17]] + seconds[received[17:20]] + rests[received[20:]]
+    except KeyError:
+        try:
+            t, receipt = _time(record, log_ms, wall_ms)
+        except ValueError:
+            return Reject("bad_time", "a stamp must be an RFC 3339 date and time between the years 1 and 9999")
+    if t is None:
+        return Reject("no_time", "the record has no stamp, and its log gives none")
+    clamped = receipt is not None and t > receipt + FUTURE_MS
+    name, properties = (record.event, record.properties or {}) if kind == "track" else _content(record)
+    return Event(
+        receipt if clamped else t,  # type: ignore[arg-type]  # clamped only where there is a receipt
+        kind,  # type: ignore[arg-type]  # one of the six: `_refused` has let no other through
+        name,
+        record.message_id or _made_id(record),
+        record.user_id or None,
+        record.anonymous_id or None,
+        properties,
+        clamped,
+    )
 
 
 def _refused(record: Record) -> Reject | None:
-    """What is wrong with the fields other than the stamps."""
+    """What is wrong with the fields other than the stamps; None where nothing is."""
     if record.type not in _KINDS:
         return Reject("unknown_type", f"type must be one of {', '.join(KINDS)}")
     if not record.user_id and not record.anonymous_id:
@@ -62,46 +98,28 @@ def _refused(record: Record) -> Reject | None:
     return None
 
 
-def _event(record: Record, log_ms: int | None, wall_ms: int | None) -> Event | Reject:
-    try:
-        t, receipt = _time(record, log_ms, wall_ms)
-    except ValueError:
-        return Reject("bad_time", "a stamp must be an RFC 3339 date and time between the years 1 and 9999")
-    if t is None:
-        return Reject("no_time", "the record has no stamp, and its log gives none")
-    clamped = receipt is not None and t > receipt + FUTURE_MS
-    if clamped and receipt is not None:
-        t = receipt
-    name, properties = _content(record)
-    kind: Kind = record.type  # type: ignore[assignment]  # `_refused` has let only the six through
-    return Event(t, kind, name, record.message_id or _made_id(record), record.user_id or None, record.anonymous_id or None, properties, clamped)
-
-
 def _time(record: Record, log_ms: int | None, wall_ms: int | None) -> tuple[int | None, int | None]:
     """Event time and time of receipt (`semantics.md`, 2). ValueError for a stamp that cannot be read, whether it is needed or not."""
-    stamp = original = sent = received = None
-    if record.timestamp is not None:
-        stamp = parse_instant(record.timestamp)
-    if record.original_timestamp is not None:
-        original = parse_instant(record.original_timestamp)
-    if record.sent_at is not None:
-        sent = parse_instant(record.sent_at)
-    if record.received_at is not None:
-        received = parse_instant(record.received_at)
-    receipt = received if received is not None else log_ms if log_ms is not None else wall_ms
-    if received is not None and sent is not None and original is not None:
-        t = received - (sent - original)
+    received = record.received_at
+    receipt = parse_instant(received) if received is not None else log_ms if log_ms is not None else wall_ms
+    stamp = parse_instant(record.timestamp) if record.timestamp is not None else None
+    if record.original_timestamp is None and record.sent_at is None:
+        return (stamp if stamp is not None else receipt if received is not None else log_ms), receipt
+    original = parse_instant(record.original_timestamp) if record.original_timestamp is not None else None
+    sent = parse_instant(record.sent_at) if record.sent_at is not None else None
+    if received is not None and receipt is not None and sent is not None and original is not None:
+        t = receipt - (sent - original)
         if not EARLIEST <= t <= LATEST:
             raise ValueError("outside the years 1 to 9999")
         return t, receipt
-    return next((ms for ms in (stamp, original, received, log_ms) if ms is not None), None), receipt
+    if stamp is None:
+        stamp = original
+    return (stamp if stamp is not None else receipt if received is not None else log_ms), receipt
 
 
 def _content(record: Record) -> tuple[str | None, dict[str, Any]]:
-    """The name in rules, and the properties as rules see them."""
+    """The name in rules, and the properties as rules see them, of all but a track."""
     match record.type:
-        case "track":
-            return record.event, record.properties or {}
         case "identify":
             return "Identified", {name: storable(value) for name, value in (record.traits or {}).items()}
         case "page" | "screen":

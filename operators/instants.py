@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-_SHAPE = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?)", re.ASCII)
+_SHAPE = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -14,10 +14,15 @@ EARLIEST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 LATEST = (datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 """The first and the last instant that has a form in RFC 3339."""
 
-# Stamps repeat their minutes and their seconds: two look-ups cost a fifth of a parse. Cleared when full.
+_DAY_MS = 86_400_000
 _CACHE_SIZE = 65_536
-_minutes: dict[str, int] = {}
-_rests: dict[str, int] = {}
+minutes: dict[str, int] = {}
+"""What was parsed: the first 17 characters of a stamp (`2026-01-05T00:00:`) to their instant. Stamps repeat their minutes. Cleared when
+full."""
+seconds = {f"{second:02d}.": second * 1000 for second in range(60)}
+"""The three characters that follow, to ms; small tables stay in the processor's cache, which is what makes this faster than a parse."""
+rests: dict[str, int] = {}
+"""What was parsed: fraction and offset of a stamp (`123Z`) to what they add, in ms. Cleared when full."""
 
 
 def parse_instant(text: str) -> int:
@@ -27,29 +32,33 @@ def parse_instant(text: str) -> int:
     1
     """
     try:
-        return _minutes[text[:16]] + _rests[text[16:]]
+        return minutes[text[:17]] + seconds[text[17:20]] + rests[text[20:]]
     except KeyError:
-        return _parse(text)
+        whole = len(text) == 20 and text[19] == "Z"
+        second = seconds.get(text[17:19] + ".") if whole else None
+        minute = minutes.get(text[:17]) if second is not None else None
+        return minute + second if minute is not None and second is not None else _parse(text)
 
 
 def _parse(text: str) -> int:
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         raise ValueError("no RFC 3339 date and time")
-    day, minute, rest, second, fraction, offset = shape.groups()
-    start = datetime.fromisoformat(f"{day}T{minute}+00:00") - _EPOCH
+    day, minute, second, fraction, offset = shape.groups()
+    start = (datetime.fromisoformat(f"{day}T{minute}+00:00") - _EPOCH) // _MILLISECOND
     if int(second) > 59:
         raise ValueError("a minute has 60 seconds")
-    rest_ms = int(second) * 1000 + int(((fraction or "") + "000")[:3]) - _offset_ms(offset)
-    ms = start // _MILLISECOND + rest_ms
+    rest = int((fraction + "000")[:3] if fraction else 0) - _offset_ms(offset)
+    ms = start + int(second) * 1000 + rest
     if not EARLIEST <= ms <= LATEST:
         raise ValueError("outside the years 1 to 9999")
-    if len(_minutes) >= _CACHE_SIZE:
-        _minutes.clear()
-    if len(_rests) >= _CACHE_SIZE:
-        _rests.clear()
-    _minutes[text[:16]] = start // _MILLISECOND
-    _rests[rest] = rest_ms
+    if EARLIEST + _DAY_MS < start < LATEST - _DAY_MS:
+        # At the ends of time a minute and an offset that were each met could lie outside together.
+        for cache, key, value in ((minutes, text[:17], start), (rests, text[20:], rest)):
+            if len(cache) >= _CACHE_SIZE:
+                cache.clear()
+            if cache is minutes or fraction:
+                cache[key] = value
     return ms
 
 
@@ -63,7 +72,8 @@ def _offset_ms(offset: str | None) -> int:
 
 
 def instant_of(value: object, zone: ZoneInfo) -> int | None:
-    """The instant that a trait or property holds: RFC 3339 text, a date (its midnight in `zone`), or ms since 1970; None where it is no instant.
+    """The instant that a trait or property holds: RFC 3339 text, a date (its midnight in `zone`), or ms since 1970; None where it is no
+    instant.
 
     >>> instant_of("2026-01-05", ZoneInfo("Europe/Berlin")) == parse_instant("2026-01-04T23:00:00Z")
     True

@@ -1,7 +1,7 @@
 """`person`: one event, or the passing of time, applied to the state of one person.
 
-The stage is pure: the same person, event and watermark give the same new state and the same outputs. Time goes as `semantics.md`, 3 says: first every boundary before the event,
-each at its own instant, then the event, then one evaluation.
+The stage is pure: the same person, event and watermark give the same new state and the same outputs. Time goes as `semantics.md`, 3 says:
+first every boundary before the event, each at its own instant, then the event, then one evaluation.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from zoneinfo import ZoneInfo
 
 from operators.decide import Decide
 from operators.emit import Emit
-from operators.language.compile import Feed, Rule, Rules, compile_rules
+from operators.language.compile import Rule, Rules, compile_rules
 from operators.language.slots import at_path
 from schemas.event import Event
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
 if TYPE_CHECKING:
     from operators.plan.checked import Plan
-
-_NO_FEED = Feed()
 
 
 class PersonStage:
@@ -31,7 +29,8 @@ class PersonStage:
         self.decide = Decide(plan)
 
     def apply(self, p: Person, event: Event, watermark: int, emit: Emit) -> None:
-        """Applies one event, with the lane's watermark as the records before it made it. Transitions, triggers and decisions go to `emit`."""
+        """Applies one event, with the lane's watermark as the records before it made it. Transitions, triggers and decisions go to
+        `emit`."""
         t = event.t
         clock = p.clock if p.count else t
         heap = p.heap
@@ -41,7 +40,11 @@ class PersonStage:
             clock = p.clock
         elif not p.count:
             p.clock = t
-        now = clock if clock > t else t
+        if t < clock:
+            now = clock
+            emit.counts.out_of_order += 1
+        else:
+            now = t
         dirty = self._due(p, now) if heap and heap[0] >> SLOT_BITS <= now else 0
         if not p.count:
             dirty |= self.rules.birth
@@ -53,7 +56,7 @@ class PersonStage:
         if dirty:
             self._evaluate(p, now, dirty, event, emit)
         p.clock = now
-        if event.name in self.decide.events:
+        if event.name is not None and (event.name in self.decide.events or self.decide.stars):
             self.decide.on_event(p, event, now, emit)
 
     def advance(self, p: Person, limit: int, emit: Emit) -> None:
@@ -94,7 +97,7 @@ class PersonStage:
 
     def _slots(self, p: Person, event: Event, now: int) -> int:
         """Brings the event into the slots that look at it; gives the rules whose truth may have changed."""
-        feed = self.rules.feeds.get(event.name, _NO_FEED)  # type: ignore[arg-type]  # a name is there: the caller has looked
+        feed = self.rules.feed(event.name)  # type: ignore[arg-type]  # a name is there: the caller has looked
         dirty, t, n, properties = 0, event.t, p.count, event.properties
         # An event is never after itself: where it is the last of `after`, nothing up to it is kept, itself included.
         for slot in feed.followers:

@@ -10,10 +10,10 @@ import msgspec
 class Counts(msgspec.Struct):
     """Counts of one batch, and the lane's standing after it.
 
-    `records` came in, `replayed` of them were applied before, `after_until` lay after `--until`; the others are `events` applied, `duplicates`, or
-    `rejects` by reason. `persons` are new ones. `late`, `out_of_order` and `clamped` (a time in the future) are parts of `events`.
-    `transitions` counts by `(segment, "entered" | "exited")`, `triggers` by campaign, `decisions` by `(campaign, reason)`. `watermark_ms` and
-    `state_bytes` stand as after the batch; `batch_s` and `commit_s` are its durations in seconds.
+    `records` came in, `replayed` of them were applied before, `after_until` lay after `--until`; the others are `events` applied,
+    `duplicates`, or `rejects` by reason. `persons` are new ones. `late`, `out_of_order` and `clamped` (a time in the future) are parts of
+    `events`. `transitions` counts by `(segment, "entered" | "exited")`, `triggers` by campaign, `decisions` by `(campaign, reason)`.
+    `watermark_ms` and `state_bytes` stand as after the batch; `batch_s` and `commit_s` are its durations in seconds.
     """
 
     partition: int = 0

@@ -42,8 +42,9 @@ class Event(msgspec.Struct, gc=False):
     """One usable event.
 
     `t` is the event time in ms since 1970 (UTC). `name` is the name in rules: the track's event, `Page Viewed`, `Screen Viewed`,
-    `Identified`; None for group and alias, which nothing matches. `properties` may hold nulls: rules read them as missing, and in an identify, whose
-    properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and was set to that of receipt.
+    `Identified`; None for group and alias, which nothing matches. `properties` may hold nulls: rules read them as missing, and in an
+    identify, whose properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and was set to
+    that of receipt.
     """
 
     t: int

@@ -1,8 +1,8 @@
 """What comes out: CloudEvents 1.0 in structured JSON, in streams of their own.
 
 A stream is a file `<stream>.jsonl` of the output folder, or the topic `<plan name>.<stream>`. Keys stand in the order of
-`CloudEvent`. `sequence` (the CloudEvents extension of that name) is the lane's gap-free number of the record, so a reader can see that none is
-missing and none came twice; it alone differs between runs that spread the same persons over other lanes.
+`CloudEvent`. `sequence` (the CloudEvents extension of that name) is the lane's gap-free number of the record, so a reader can see that none
+is missing and none came twice; it alone differs between runs that spread the same persons over other lanes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Reject(msgspec.Struct, gc=False, frozen=True):
 
 
 class Output(msgspec.Struct, gc=False, frozen=True, array_like=True):
-    """One output record, ready to leave: its stream's index in `STREAMS`, its key (person) and its CloudEvent as JSON bytes without a newline."""
+    """One output record, ready to leave: its stream's index in `STREAMS`, its key (person) and its CloudEvent as JSON bytes without a
+    newline."""
 
     stream: int
     key: str | None

@@ -1,7 +1,7 @@
 """The files of a plan, as they are written: pydantic models, and the JSON Schema for editors.
 
-The models say which keys a file has and of which form the values are. What needs more than one value or more than one file (rules, names of segments,
-time zones) is checked by `operators.plan.read`.
+The models say which keys a file has and of which form the values are. What needs more than one value or more than one file (rules, names
+of segments, time zones) is checked where plans are read.
 """
 
 from __future__ import annotations
@@ -36,24 +36,40 @@ def share(value: object) -> float:
     elif isinstance(value, str) and value.endswith("%") and value[:-1].replace(".", "", 1).isdecimal() and value.isascii():
         number = float(value[:-1]) / 100
     if number is None or not 0 <= number <= 1:
-        raise ValueError(f"a share must be like '5%', or a number from 0 to 1; got {value!r}")
+        raise ValueError(f"a share must be like '5%', or a number from 0 to 1; got {_told(value)}")
     return number
+
+
+def _told(value: object) -> str:
+    return "nothing" if value is None else f"{value!r:.40}"
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError(f"a duration must be like '7d', '1d12h' or '90s' (units w d h m s ms); got {_told(value)}")  # noqa: TRY004 - as below
+    return value
 
 
 def _off(value: object) -> object:
     """YAML 1.1 reads `off` as false."""
-    return "off" if value is False else value
+    return "off" if value is False else _duration(value)
 
 
 def _segment(value: object) -> object:
-    return {"when": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"when": value}
+    if not isinstance(value, dict):
+        raise ValueError(f"a segment must be a rule, or a mapping with `when`; got {_told(value)}")  # noqa: TRY004 - pydantic collects these
+    return value
 
 
 def _event(value: object) -> object:
     return {} if value is None else value
 
 
-Duration = Annotated[str, WithJsonSchema({"type": "string", "pattern": DURATION, "examples": ["7d", "1d12h", "30m"]})]
+Duration = Annotated[
+    str, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION, "examples": ["7d", "1d12h", "30m"]})
+]
 DurationOrOff = Annotated[
     str,
     BeforeValidator(_off),
@@ -62,7 +78,12 @@ DurationOrOff = Annotated[
 Share = Annotated[
     float,
     BeforeValidator(share),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]*)?%$"}, {"type": "number", "minimum": 0, "maximum": 1}], "examples": ["5%", 0.05]}),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]*)?%$"}, {"type": "number", "minimum": 0, "maximum": 1}],
+            "examples": ["5%", 0.05],
+        }
+    ),
 ]
 Rule = Annotated[str, Field(description="A rule: one expression of the rule language, such as did('Order Completed', within='30d').")]
 
@@ -82,7 +103,8 @@ class PlanFile(PlanModel):
     lateness: Annotated[Duration, Field(description="How far the watermark stays behind the latest event time.")] = "10s"
     history: Annotated[DurationOrOff, Field(description="How long a person's events are kept; `none` keeps none.")] = "400d"
     duplicates: Annotated[
-        DurationOrOff, Field(description="Two records of a person with one messageId, less than this apart, are one event; `off` takes every record as an event.")
+        DurationOrOff,
+        Field(description="Two records of a person with one messageId, less than this apart, are one event; `off`: each is an event."),
     ] = "7d"
     holdout: Annotated[Share, Field(description="The share of persons that no campaign sends to, for comparison.")] = 0.0
     caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
@@ -134,8 +156,10 @@ class CampaignFile(PlanModel):
             json_schema_extra={"pattern": "^(enters|exits|event) .+$"},
         ),
     ]
-    where: Annotated[str | None, Field(description="With `on: event`: an expression over the event's properties that must hold.")] = None
-    key: Annotated[str | None, Field(description="With `on: event`: the property, such as a cart id, that keeps two occasions of one person apart.")] = None
+    where: Annotated[str, Field(description="With `on: event`: an expression over the event's properties that must hold.")] = ""
+    key: Annotated[
+        str, Field(description="With `on: event`: the property, such as a cart id, that tells two occasions of one person apart.")
+    ] = ""
     re_enter: Annotated[
         str,
         Field(
@@ -164,8 +188,8 @@ class EventFile(PlanModel):
         dict[str, Any],
         Field(
             alias="schema",
-            description="A JSON Schema for the event's properties: {type: object, properties: {...}}. Properties that it does not name are unknown in rules, "
-            "unless it says `additionalProperties: true`; without `properties` all are known.",
+            description="A JSON Schema for the event's properties: {type: object, properties: {...}}. Properties that it does not name are "
+            "unknown in rules, unless it says `additionalProperties: true`; without `properties` all are known.",
         ),
     ] = {}
 
@@ -184,7 +208,7 @@ def plan_schema() -> dict[str, Any]:
 
     An editor is pointed at a part of it, such as `#/$defs/PlanFile` for plan.yaml.
     """
-    models = [PlanFile, SegmentsFile, SegmentFile, CampaignFile, TrackingFile, EventFile, *STEP_KINDS.values()]
+    models: list[type[BaseModel]] = [PlanFile, SegmentsFile, SegmentFile, CampaignFile, TrackingFile, EventFile, *STEP_KINDS.values()]
     _, document = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,7 +1,8 @@
 """`History`: the events of each person as they are kept, and with them the check that an event comes once.
 
-One row holds the events of a person with one messageId, so the look for a duplicate and the write of the history are one key. A row leaves the history
-when its events are older than what the plan keeps: a sweep reads as many rows with each batch as the batch brought events, so that what should be gone is never more than what is kept.
+One row holds the events of a person with one messageId, so the look for a duplicate and the write of the history are one key. A row leaves
+the history when its events are older than what the plan keeps: a sweep reads as many rows with each batch as the batch brought events, so
+that what should be gone is never more than what is kept.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Kept]).decode
 _STEP = b"\0"
 
+LATE_MS = 7 * 86_400_000
+"""A messageId is known for this long beyond the plan's `duplicates`, so the check holds for records that are up to so late."""
+
 
 class History:
     """The history of one lane, with what a batch adds to it."""
@@ -26,7 +30,7 @@ class History:
         self._store = store
         self._keep = plan.history_ms is not None
         self._once_ms = plan.duplicates_ms
-        self._retention_ms = max(plan.history_ms or 0, plan.duplicates_ms or 0)
+        self._retention_ms = max(plan.history_ms or 0, (plan.duplicates_ms or 0) + LATE_MS)
         self._on = self._keep or self._once_ms is not None
         self._added: dict[bytes, bytes] = {}
         self._prefixes: dict[str, bytes] = {}

@@ -34,9 +34,10 @@ _BIAS = 1 << 62
 class Meta(msgspec.Struct, array_like=True):
     """A lane's standing, written with each batch.
 
-    `offset` is the highest input offset applied (-1: none), `hint` where the source finds what follows it. `sequence` is the number of the last output. `watermark` and
-    `latest` (the largest event time applied) are None before the first event. `skipped` counts the records after `until`. `oldest` is no later than the
-    oldest event time in the history; `sweep` the key up to which the present pass over the history has come.
+    `offset` is the highest input offset applied (-1: none), `hint` where the source finds what follows it. `sequence` is the number of the
+    last output. `watermark` and `latest` (the largest event time applied) are None before the first event. `skipped` counts the records
+    after `until`. `oldest` is no later than the oldest event time in the history; `sweep` the key up to which the present pass over the
+    history has come.
     """
 
     format: int
@@ -57,7 +58,8 @@ class Meta(msgspec.Struct, array_like=True):
 
 
 class Kept(msgspec.Struct, array_like=True, gc=False):
-    """One event in the history: its time, its number of arrival, and its content (None for name and properties where the plan keeps no history)."""
+    """One event in the history: its time, its number of arrival, and its content (None for name and properties where the plan keeps no
+    history)."""
 
     t: int
     n: int

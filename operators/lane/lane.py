@@ -1,13 +1,15 @@
 """`Lane`: drives the stages over the records of one partition, and makes each micro-batch durable as one write.
 
-*Guarantees*: a batch is applied as a whole or not at all; a record that was applied is skipped when it comes again (by its offset); what was put out is
-published from the outbox and never computed a second time. The order of the outputs hangs on the order of the records alone, not on the batches.
+*Guarantees*: a batch is applied as a whole or not at all; a record that was applied is skipped when it comes again (by its offset); what
+was put out is published from the outbox and never computed a second time. The order of the outputs hangs on the order of the records alone,
+not on the batches.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+
 import msgspec
 
 from operators.decode import decode
@@ -84,14 +86,15 @@ class Lane:
         return self._meta.hint
 
     def apply(self, batch: Batch) -> Counts:
-        """Applies a batch and makes it durable. Gives what was done. UnavailableError where records are missing before it, or the disk refuses."""
+        """Applies a batch and makes it durable. Gives what was done. UnavailableError where records are missing before it, or the disk
+        refuses."""
         started = self._clock()
         self._reached("after_poll")
         meta = self._meta
         if meta.offset >= 0 and batch.start > meta.offset + 1:
             raise UnavailableError(
-                f"partition {meta.partition}: the state has applied offset {meta.offset}, but reading began at {batch.start}: the state is older than "
-                f"what was published from it; restore the newest state, or start with a new --state and read the input again"
+                f"partition {meta.partition}: the state has applied offset {meta.offset}, but reading began at {batch.start}: the state is "
+                f"older than what was published from it; restore the newest state, or start with a new --state and read the input again"
             )
         total = Counts(partition=meta.partition, records=len(batch.records), lag=batch.lag)
         self._emit.counts = total
@@ -134,6 +137,7 @@ class Lane:
             self._emit.reject(event, raw, meta.partition, offset, log_ms)
         elif self._until is not None and event.t > self._until:  # type: ignore[union-attr]  # no Reject: it is an Event
             meta.skipped += 1
+            meta.until = self._until
             counts.after_until += 1
         else:
             self._event(event, counts)  # type: ignore[arg-type]  # as above
@@ -154,8 +158,6 @@ class Lane:
             p = self._hot[id] = new_person(id)
             meta.persons += 1
             counts.persons += 1
-        elif t < p.clock:
-            counts.out_of_order += 1
         watermark = meta.watermark
         if watermark is None:
             watermark = t - self._plan.lateness_ms
@@ -198,8 +200,6 @@ class Lane:
             return
         end = self._meta.latest if self._until is None else self._until
         self._pass(max(end + 1, self._meta.watermark))
-        if self._until is not None:
-            self._meta.until = self._until
 
     def _arm(self, p: Person) -> None:
         """Sees to it that the timer index has an entry for the person that is no later than its next boundary."""
@@ -265,7 +265,9 @@ class Lane:
         meta = _decode_meta(raw)
         again = "start with a new --state and read the input again"
         if meta.format != FORMAT:
-            raise UnavailableError(f"the state has format {meta.format}, this version of Beckon writes {FORMAT}; use the version that made it, or {again}")
+            raise UnavailableError(
+                f"the state has format {meta.format}, this version of Beckon writes {FORMAT}; use the version that made it, or {again}"
+            )
         if (meta.plan, meta.version) != (plan.name, plan.version):
             raise UnavailableError(
                 f"the state was made with the plan {meta.plan} (version {meta.version}), this one is {plan.name} ({plan.version}); "
@@ -282,8 +284,9 @@ class Lane:
         meta, progress = self._meta, self._publisher.open()
         if progress.sequence > meta.sequence or progress.offset > meta.offset:
             raise UnavailableError(
-                f"partition {meta.partition}: the state went backwards: output {progress.sequence} of offset {progress.offset} is published, "
-                f"but the state ends at output {meta.sequence} of offset {meta.offset}; restore the newest state, or start with a new --state and a new output"
+                f"partition {meta.partition}: the state went backwards: output {progress.sequence} (offset {progress.offset}) is published, "
+                f"but the state ends at output {meta.sequence} (offset {meta.offset}); restore the newest state, or start with a new --state "
+                f"and a new output"
             )
         for _, raw in self._store.scan(OUTBOX, OUTBOX_END, 1 << 30):
             row = _decode_row(raw)

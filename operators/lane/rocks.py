@@ -1,7 +1,7 @@
 """`RocksStore`: a lane's state in RocksDB, each batch written and synced as a whole.
 
-*Guarantees*: `write` returns when the batch is on the disk. A write-ahead log with a broken middle is refused at open (a torn tail, as a crash leaves it, is cut). An
-iterator that stops early raises: rocksdict's dict-style iterators end without a word, so they are not used.
+*Guarantees*: `write` returns when the batch is on the disk. A write-ahead log with a broken middle is refused at open (a torn tail, as a
+crash leaves it, is cut). An iterator that stops early raises: rocksdict's dict-style iterators end without a word, so they are not used.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class RocksStore:
             self._db.write(writes, self._sync)
         except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
             raise UnavailableError(
-                f"the state in {self._path} cannot be written ({_status(error)}); nothing of the batch was applied: mend the disk and start again"
+                f"the state in {self._path} cannot be written ({_status(error)}); mend the disk and start again: nothing is lost"
             ) from error
 
     def size(self) -> int:
@@ -134,7 +134,9 @@ def open_store(path: Path) -> RocksStore:
     except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
         status = _status(error)
         if "lock" in status.lower():
-            raise UnavailableError(f"the state in {path} is in use by another process; stop that one, or give this one another --state") from error
+            raise UnavailableError(
+                f"the state in {path} is in use by another process; stop that one, or give this one another --state"
+            ) from error
         if "Corruption" in status:
             raise UnavailableError(
                 f"the state in {path} is damaged ({status}); restore it from a backup, or start with a new --state and read the input again"
@@ -143,7 +145,8 @@ def open_store(path: Path) -> RocksStore:
 
 
 def open_live(path: Path) -> RocksStore:
-    """A view of a state that another process may be writing; it sees what was written until now. UnavailableError where there is no state."""
+    """A view of a state that another process may be writing; it sees what was written until now. UnavailableError where there is no
+    state."""
     if not (path / "CURRENT").exists():
         raise UnavailableError(f"there is no state in {path}; give the --state of the job")
     scratch: TemporaryDirectory[str] = TemporaryDirectory(prefix="beckon-view-")

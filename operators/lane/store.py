@@ -25,7 +25,8 @@ class Store(Protocol):
         """The value of a key, None where there is none."""
 
     def scan(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """The first `limit` pairs with `start <= key < end`, in the order of the keys. An iterator that broke raises; it never looks like an end."""
+        """The first `limit` pairs with `start <= key < end`, in the order of the keys. An iterator that broke raises; it never looks like
+        an end."""
 
     def writes(self) -> Writes:
         """A new, empty batch of writes."""

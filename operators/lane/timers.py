@@ -1,7 +1,7 @@
 """The timer index: which person has a boundary next, over all persons of a lane.
 
-The index lives in the store, `due | person`; its front is held in memory, up to the horizon, so that the next instant is known without a look
-into the store. An entry that differs from the person's `armed` is stale; whoever takes it drops it.
+The index lives in the store, `due | person`; its front is held in memory, up to the horizon, so that the next instant is known without a
+look into the store. An entry that differs from the person's `armed` is stale; whoever takes it drops it.
 """
 
 from __future__ import annotations

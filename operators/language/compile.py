@@ -1,7 +1,7 @@
 """`compile_rules`: the segments of a plan to slots and closures.
 
-An event finds its slots by its name, a slot names the rules computed from it, and a rule is computed only when one of its slots, traits or segments may have
-changed its truth. A rule is a tree of closures `(person, now) -> value`; a `where` the same over `(properties, now)`.
+An event finds its slots by its name, a slot names the rules computed from it, and a rule is computed only when one of its slots, traits or
+segments may have changed its truth. A rule is a tree of closures `(person, now) -> value`; a `where` the same over `(properties, now)`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from operators.language.nodes import (
     Prop,
     Trait,
 )
+from operators.language.patterns import compile_pattern
 from operators.language.slots import Compared, CountSlot, Slot, Source, TimerSlot, at_path
 from operators.plan.checked import Segment
 from schemas.errors import Finding, FindingsError
@@ -61,8 +62,8 @@ class Rule:
 class Feed:
     """The slots of one event name.
 
-    `always` without `where`; `filtered` with one; `keyed` by the value of a property where the `where` is nothing but `property == 'text'`, so that an event looks
-    at the slots of its own value and at no others; `followers` have the name in their `after`.
+    `always` without `where`; `filtered` with one; `keyed` by the value of a property where the `where` is nothing but `property == 'text'`,
+    so that an event looks at the slots of its own value and at no others; `followers` have the name in their `after`.
     """
 
     always: list[Slot] = field(default_factory=list)
@@ -78,12 +79,52 @@ class Rules:
     rules: list[Rule] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     feeds: dict[str, Feed] = field(default_factory=dict)
+    named: dict[str, Feed] = field(default_factory=dict)
+    stars: dict[str, Feed] = field(default_factory=dict)
     traits: dict[str, int] = field(default_factory=dict)
     birth: int = 0
 
+    def feed(self, name: str) -> Feed:
+        """The slots of an event name: its own, and those of the stars that it begins with."""
+        feed = self.feeds.get(name)
+        if feed is None:
+            if len(self.feeds) > len(self.named) + _MOST_NAMES:
+                self.feeds = dict(self.named)
+            feed = self.feeds[name] = self._starred(name, _NOTHING)
+        return feed
+
+    def settle_feeds(self) -> None:
+        """Called once, when all slots are known: names that stars begin take over their slots."""
+        for name, feed in list(self.feeds.items()):
+            self.feeds[name] = self._starred(name, feed)
+        self.named = dict(self.feeds)
+
+    def _starred(self, name: str, own: Feed) -> Feed:
+        feeds = [feed for prefix, feed in self.stars.items() if name.startswith(prefix)]
+        return merged([own, *feeds]) if feeds else own
+
+
+_NOTHING = Feed()
+_MOST_NAMES = 10_000
+"""Names that no rule writes out are remembered up to this number."""
+
+
+def merged(feeds: list[Feed]) -> Feed:
+    """One feed with the slots of all, each once."""
+    result = Feed()
+    for feed in feeds:
+        for mine, theirs in ((result.always, feed.always), (result.filtered, feed.filtered), (result.followers, feed.followers)):
+            mine.extend(slot for slot in theirs if slot not in mine)
+        for path, values in feed.keyed.items():
+            for text, slots in values.items():
+                kept = result.keyed.setdefault(path, {}).setdefault(text, [])
+                kept.extend(slot for slot in slots if slot not in kept)
+    return result
+
 
 def compile_rules(segments: tuple[Segment, ...], zone: ZoneInfo) -> Rules:
-    """The compiled segments, in the order given, which must be that of evaluation. FindingsError where they need more slots than a person can hold."""
+    """The compiled segments, in the order given, which must be that of evaluation. FindingsError where they need more slots than a person
+    can hold."""
     context = Context(zone, {segment.id: no for no, segment in enumerate(segments)})
     for segment in segments:
         context.rule(segment)
@@ -133,6 +174,7 @@ class Context:
         """Ends the compilation: the uses of each slot are known."""
         for slot in self.rules.slots:
             slot.settle()
+        self.rules.settle_feeds()
         nobody = new_person("")
         for rule in self.rules.rules:
             if self._personal >> rule.no & 1 or rule.test(nobody, 0) is True:
@@ -186,7 +228,7 @@ class Context:
 
     def _feed(self, slot: Slot, source: Source, where: Node | None) -> None:
         for name in source.events:
-            feed = self.rules.feeds.setdefault(name, Feed())
+            feed = self._place(name)
             match where:
                 case None:
                     feed.always.append(slot)
@@ -195,11 +237,17 @@ class Context:
                 case _:
                     feed.filtered.append(slot)
         for name in source.after or ():
-            self.rules.feeds.setdefault(name, Feed()).followers.append(slot)
+            self._place(name).followers.append(slot)
+
+    def _place(self, name: str) -> Feed:
+        if name.endswith("*"):
+            return self.rules.stars.setdefault(name[:-1], Feed())
+        return self.rules.feeds.setdefault(name, Feed())
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The expressions directly inside a node over the person, in the order written; those of a call's `where` are over an event and left out."""
+    """The expressions directly inside a node over the person, in the order written; those of a call's `where` are over an event and left
+    out."""
     match node:
         case And(items) | Or(items) | ListOf(items):
             return items
@@ -394,6 +442,15 @@ def _method(context: Context, node: Method, compared: Compared) -> Value:
             return text.lower() if type(text) is str else None
 
         return lower
+    if node.name == "matches":
+        assert isinstance(node.argument, Const)
+        found = compile_pattern(str(node.argument.value))
+
+        def matches(subject: Any, now: int) -> bool:
+            text = item(subject, now)
+            return type(text) is str and found(text)
+
+        return matches
     argument, method = context.value(node.argument), _METHODS[node.name]
 
     def call(subject: Any, now: int) -> bool:
@@ -411,7 +468,6 @@ _METHODS: dict[str, Callable[[str, str], bool]] = {
     "startswith": lambda text, part: text.startswith(part),
     "endswith": lambda text, part: text.endswith(part),
     "contains": lambda text, part: part in text,
-    "matches": lambda text, part: part in text,
 }
 
 _COMPILE: dict[type[Node], Callable[[Context, Any, Compared], Value]] = {

@@ -1,7 +1,7 @@
 """The checked rule as a tree: what the parser gives and the compiler takes.
 
-Equality and hash go by meaning, not by place: `at` (the offset in the rule's text, from 0) takes no part in them, so that two spellings of one rule
-are one rule.
+Equality and hash go by meaning, not by place: `at` (the offset in the rule's text, from 0) takes no part in them, so that two spellings of
+one rule are one rule.
 """
 
 from __future__ import annotations
@@ -179,8 +179,8 @@ class Parameter:
 class CallRow:
     """A call of the language: what parser, checker, compiler and reference need to know of it.
 
-    `gives` is its static type; None where it has that of its arguments (`coalesce`). `bare` calls are written without parentheses (`everyone`).
-    `compile` gives the closure `(person, now) -> value`; see `operators.language.compile`.
+    `gives` is its static type; None where it has that of its arguments (`coalesce`). `bare` calls are written without parentheses
+    (`everyone`). `compile` gives the closure `(person, now) -> value`; see `operators.language.compile`.
     """
 
     name: str

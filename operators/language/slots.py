@@ -1,13 +1,16 @@
 """Slots: the windowed state of a person that rules are computed from, kept up event by event.
 
-A slot is one distinct (measure, events, where, within, after, property), shared by all rules that need it. Its state is a list whose first item is the instant
-for which the slot stands in the person's heap (0: it does not); the rest is the measure's own and holds no more than its comparisons need.
+A slot is one distinct (measure, events, where, within, after, property), shared by all rules that need it. Its state is a list whose first
+item is the instant for which the slot stands in the person's heap (0: it does not); the rest is the measure's own and holds no more than
+its comparisons need.
 
 The rules of the file:
 - `add` and `follow` (an event of `after`) return the mask of the rules whose truth may have changed, 0 where none can.
 - A boundary is armed lazily: the entry in the heap is never later than the slot's next boundary, and may be earlier; `fire` then finds
   that nothing has changed and arms the next. An event that only moves a boundary to later costs nothing.
-- An event's position is `(t, n)`: its time and its number of arrival, so "later, or at the same instant and arrived later" is the order of tuples.
+- Events that came before any event of `after` are kept, but not seen: an event of `after` that arrives late may lie before them.
+- An event's position is `(t, n)`: its time and its number of arrival, so "later, or at the same instant and arrived later" is the order of
+  tuples.
 """
 
 from __future__ import annotations
@@ -83,16 +86,31 @@ class Slot:
         raise NotImplementedError(type(self).__name__)
 
 
-def next_of(instants: list[int], now: int) -> int:
-    """The earliest of the instants that lies after `now`, 0 where none does."""
-    return min((instant for instant in instants if instant > now), default=0)
+def next_mark(start: int, marks: tuple[int, ...], now: int) -> int:
+    """The earliest `start + mark` after `now`, 0 where there is none; marks ascend.
+
+    >>> next_mark(100, (5, 10), 105), next_mark(100, (5, 10), 110)
+    (110, 0)
+    """
+    elapsed = now - start
+    for mark in marks:
+        if mark > elapsed:
+            return start + mark
+    return 0
+
+
+def marks_of(durations: set[int], within: int | None) -> tuple[int, ...]:
+    """How long after an event the truth of a rule may change: at each duration that is compared, 1 ms later, and at the end of the
+    window."""
+    marks = {duration + extra for duration in durations for extra in (0, 1)}
+    return tuple(sorted(marks | ({within} if within is not None else set())))
 
 
 class CountSlot(Slot):
     """Times of events, as many of the last as the comparisons tell apart; all of them where the number itself is used.
 
-    State: `[armed, times]`; without window and `after` only the number, `[armed, number]`; with `after` positions for times and the last event of `after` behind
-    them: `[armed, positions, position]`.
+    State: `[armed, times]`; without window and `after` only the number, `[armed, number]`; with `after` positions for times and the last
+    event of `after` behind them: `[armed, positions, position]`.
     """
 
     __slots__ = ("keep", "shown", "steps", "total")
@@ -172,11 +190,12 @@ class CountSlot(Slot):
             state = p.slots[self.no] = [0, [], None]
         if state[2] is not None and (t, n) <= tuple(state[2]):
             return 0
+        first = state[2] is None
         state[2] = [t, n]
         positions = state[1]
         gone = bisect_right(positions, [t, n])
         del positions[:gone]
-        return self.mask if gone else 0
+        return self.mask if gone or (first and positions) else 0
 
     def expire(self, times: list[Any], now: int) -> None:
         """Forgets what has left the window."""
@@ -217,6 +236,8 @@ class CountSlot(Slot):
         if self.total:
             return int(state[1])
         times = state[1]
+        if self.after and state[2] is None:
+            return 0
         if self.within is None:
             return len(times)
         start = now - self.within
@@ -250,7 +271,7 @@ class LatestSlot(Slot):
         self.durations: set[int] = set()
         self.opaque = False
         self.shortest: float = 0
-        self.marks: frozenset[int] = frozenset()
+        self.marks: tuple[int, ...] = ()
 
     def compared(self, uses: Compared) -> None:
         self.opaque |= uses is None
@@ -259,7 +280,7 @@ class LatestSlot(Slot):
 
     def settle(self) -> None:
         self.shortest = 0 if self.opaque else min(self.durations, default=inf)
-        self.marks = frozenset({ms + extra for ms in self.durations for extra in (0, 1)} | ({self.within} if self.within is not None else set()))
+        self.marks = marks_of(self.durations, self.within)
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = None
@@ -305,7 +326,7 @@ class LatestSlot(Slot):
 
     def due(self, state: list[Any], now: int) -> int:
         t = state[1]
-        return next_of([t + mark for mark in self.marks], now) if t is not None else 0
+        return next_mark(t, self.marks, now) if t is not None else 0
 
     def fire(self, p: Person, state: list[Any], now: int) -> int:
         self.arm(p, state, now)
@@ -314,7 +335,7 @@ class LatestSlot(Slot):
     def value(self, state: list[Any] | None, now: int) -> Any:
         if state is None or state[1] is None or (self.within is not None and state[1] <= now - self.within):
             return None
-        if self.after and state[4] is not None and (state[1], state[3]) <= tuple(state[4]):
+        if self.after and (state[4] is None or (state[1], state[3]) <= tuple(state[4])):
             return None
         return now - state[1] if self.property is None else state[2]
 
@@ -322,19 +343,23 @@ class LatestSlot(Slot):
 class EarliestSlot(Slot):
     """The earliest event in the window, or the value of its property: `since_first` and `first`.
 
-    All events of the window are kept, since each becomes the earliest when those before it leave; without window and `after` only the earliest.
-    State: `[armed, [[time, arrival, value], ...], position of the last event of after]`.
+    All events of the window are kept, since each becomes the earliest when those before it leave; without window and `after` only the
+    earliest. State: `[armed, [[time, arrival, value], ...], position of the last event of after]`.
     """
 
-    __slots__ = ("durations",)
+    __slots__ = ("durations", "marks")
 
     def __init__(self, no: int, source: Source, test: Callable[[dict[str, Any], int], Any] | None) -> None:
         super().__init__(no, source, test)
         self.durations: set[int] = set()
+        self.marks: tuple[int, ...] = ()
 
     def compared(self, uses: Compared) -> None:
         if self.property is None:
             self.durations |= {int(ms) for _, ms in uses or ()}
+
+    def settle(self) -> None:
+        self.marks = marks_of(self.durations, self.within)
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = None
@@ -369,10 +394,11 @@ class EarliestSlot(Slot):
             state = p.slots[self.no] = [0, [], None]
         if state[2] is not None and (t, n) <= tuple(state[2]):
             return 0
+        first = state[2] is None
         state[2] = [t, n]
         kept = state[1]
         gone = bisect_right(kept, (t, n), key=lambda event: (event[0], event[1]))
-        if not gone:
+        if not gone and not (first and kept):
             return 0
         del kept[:gone]
         self.arm(p, state, now)
@@ -391,20 +417,16 @@ class EarliestSlot(Slot):
                 del kept[0]
 
     def due(self, state: list[Any], now: int) -> int:
-        if not state[1]:
-            return 0
-        instants = []
         for t, _, _ in state[1]:
-            instants = [t + duration + extra for duration in self.durations for extra in (0, 1)]
-            if self.within is None:
-                return next_of(instants, now)
-            if t + self.within > now:
-                return next_of([*instants, t + self.within], now)
+            if self.within is None or t + self.within > now:
+                return next_mark(t, self.marks, now)
         return 0
 
     def value(self, state: list[Any] | None, now: int) -> Any:
+        if state is None or (self.after and state[2] is None):
+            return None
         start = None if self.within is None else now - self.within
-        for t, _, value in state[1] if state is not None else ():
+        for t, _, value in state[1]:
             if start is None or t > start:
                 return now - t if self.property is None else value
         return None
@@ -413,22 +435,25 @@ class EarliestSlot(Slot):
 class TimerSlot(Slot):
     """Boundaries of a duration that hangs on no window: `age(x)`, `in_segment_for(id)`. State: `[armed]`.
 
-    `start` gives the instant that the duration counts from, None where there is none; it is asked again whenever a rule that uses it was computed.
+    `start` gives the instant that the duration counts from, None where there is none; it is asked again whenever a rule that uses it was
+    computed.
     """
 
-    __slots__ = ("durations", "start")
+    __slots__ = ("durations", "marks", "start")
 
     def __init__(self, no: int, start: Callable[[Person, int], int | None], durations: set[int]) -> None:
         super().__init__(no, Source((), None, None, None, None), None)
         self.start = start
         self.durations = durations
+        self.marks: tuple[int, ...] = ()
+
+    def settle(self) -> None:
+        self.marks = marks_of(self.durations, None)
 
     def rearm(self, p: Person, now: int) -> None:
         """Arms the next boundary of what the duration now counts from."""
         start = self.start(p, now)
-        if start is None or not self.durations:
-            return
-        due = next_of([start + duration + extra for duration in self.durations for extra in (0, 1)], now)
+        due = next_mark(start, self.marks, now) if start is not None else 0
         if not due:
             return
         state = p.slots.get(self.no)

@@ -41,8 +41,9 @@ Step = Send
 class Campaign:
     """A campaign: who starts it, how often, and its steps.
 
-    `on` is `enters` or `exits` with `segment`, or `event` with `events` (and `where`, a rule over the event's properties, and `key`, the path of the
-    property that keeps two occasions of one person apart). `re_enter` is `never`, `always`, or ms since the last entry. `holdout` is a share in [0, 1].
+    `on` is `enters` or `exits` with `segment`, or `event` with `events` (and `where`, a rule over the event's properties, and `key`, the
+    path of the property that keeps two occasions of one person apart). `re_enter` is `never`, `always`, or ms since the last entry.
+    `holdout` is a share in [0, 1].
     """
 
     id: str
@@ -62,8 +63,8 @@ class Campaign:
 class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
-    `history_ms` and `duplicates_ms` are None where they are switched off. `version` is the hash of everything here that can change an outcome: a state
-    that was made with another one is not continued.
+    `history_ms` and `duplicates_ms` are None where they are switched off. `version` is the hash of everything here that can change an
+    outcome: a state that was made with another one is not continued.
     """
 
     name: str

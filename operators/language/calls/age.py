@@ -9,10 +9,8 @@ from operators.language.canonical import canonical
 from operators.language.nodes import Call, CallRow, Parameter
 from operators.language.slots import Compared
 
-
 if TYPE_CHECKING:
     from operators.language.compile import Context, Value
-
 
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:

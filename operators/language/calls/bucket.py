@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from operators.language.nodes import Call, CallRow, Parameter
 from operators.language.slots import Compared
 
-
 if TYPE_CHECKING:
     from operators.language.compile import Context, Value
-
 
 
 def bucket(name: str, person: str) -> float:

@@ -8,10 +8,8 @@ from operators.language.calls.events import EVENTS, FILTERS
 from operators.language.nodes import Call, CallRow
 from operators.language.slots import Compared, CountSlot
 
-
 if TYPE_CHECKING:
     from operators.language.compile import Context, Value
-
 
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 from operators.language.nodes import Call, CallRow, Parameter
 from operators.language.slots import Compared
 
-
 if TYPE_CHECKING:
     from operators.language.compile import Context, Value
-
 
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:

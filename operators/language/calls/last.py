@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from operators.language.calls.events import EVENTS, FILTERS, PROPERTY
 from operators.language.nodes import Call, CallRow
 from operators.language.slots import Compared, LatestSlot
 
-
 if TYPE_CHECKING:
     from operators.language.compile import Context, Value
-
 
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:

@@ -1,0 +1,1 @@
+"""The commands of `beckon`, one file each."""

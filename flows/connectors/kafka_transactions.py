@@ -1,0 +1,105 @@
+"""One transactional producer: rows and their progress record become visible together, or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from flows.connectors.kafka_progress import SLICE_S, ProgressRecord, lane_key
+from flows.connectors.kafka_settings import TIMED_OUT, KafkaSettings, producer_config
+from flows.connectors.kafka_topics import Topic, output_topic, progress_topic
+from operators.lane.ports import Progress, Row
+from schemas.output import STREAMS
+
+_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+
+
+class Lane(NamedTuple):
+    """A lane of a plan, and the input topic that its progress records name."""
+
+    plan: str
+    partition: int
+    source: Topic | None
+
+
+class Transactions:
+    """One transactional producer, from its making to its first error; `KafkaException` where an outcome is bad or unknown."""
+
+    def __init__(
+        self, settings: KafkaSettings, lane: Lane, timeout_ms: int, reached: Callable[[str], None], held: Callable[[str], None]
+    ) -> None:
+        self._lane = lane
+        self._key = lane_key(lane.partition)
+        self._reached = reached
+        self._held = held
+        self._topics = [output_topic(lane.plan, stream) for stream in range(len(STREAMS))]
+        self._began = time.monotonic()
+        config = producer_config(settings, lambda _: None, f"beckon-{lane.plan}-{lane.partition}", timeout_ms)
+        # The callback holds the list and not us, so that the producer goes as soon as we do.
+        failed = self._failed = list[KafkaError]()
+        self._producer = Producer({**config, "on_delivery": lambda error, _message: failed.append(error)})
+
+    @property
+    def age_s(self) -> float:
+        """For how long the last transaction has been open."""
+        return time.monotonic() - self._began
+
+    def fence(self, held: Callable[[str], None]) -> None:
+        """Ends all older producers of this lane, and whatever transaction they left."""
+        _resumed(self._producer.init_transactions, held)
+
+    def publish(self, rows: Iterable[Row], progress: Progress) -> None:
+        """Makes rows and progress visible together."""
+        self._began = time.monotonic()
+        self._producer.begin_transaction()
+        self._reached("after_begin")
+        for row in rows:
+            for output in row.outputs:
+                self._produce(self._topics[output.stream], output.value, output.key, headers=_HEADERS)
+        source = self._lane.source or Topic("", "", 0)
+        record = ProgressRecord(progress.sequence, progress.offset, source.name, source.id, source.partitions)
+        self._produce(progress_topic(self._lane.plan), msgspec.json.encode(record), self._key, partition=self._lane.partition)
+        self._reached("after_produce")
+        while self._producer.flush(SLICE_S):
+            self._held("records are not taken")
+        if self._failed:
+            raise KafkaException(self._failed[0])
+        self._reached("before_commit")
+        _resumed(self._producer.commit_transaction, self._held)
+        self._reached("after_commit")
+
+    def poll(self) -> None:
+        """Lets librdkafka hand over what it has to say."""
+        self._producer.poll(0)
+
+    def drop(self) -> None:
+        """Throws away what the producer still holds; it must not be used again."""
+        self._producer.purge()
+
+    def _produce(self, topic: str, value: bytes, key: str | None, **more: object) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, **more)  # type: ignore[arg-type]
+            except BufferError:
+                if not self._producer.poll(SLICE_S):
+                    self._held("the producer's queue is full")
+            else:
+                return
+
+
+def _resumed(call: Callable[[float], None], held: Callable[[str], None]) -> None:
+    """Makes a call of librdkafka that is to be repeated where it ran out of time, until it is through."""
+    while True:
+        try:
+            call(SLICE_S)
+        except KafkaException as problem:
+            error: KafkaError = problem.args[0]
+            if error.code() != TIMED_OUT or not error.retriable():
+                raise
+            held(error.str())
+        else:
+            return

@@ -1,0 +1,45 @@
+"""`open_plan`: the plan in a folder. Reads the files; `operators.plan.read` checks them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from operators.plan.checked import Plan
+from operators.plan.read import read_plan
+from schemas.errors import Finding, FindingsError, UnavailableError, UsageError
+
+
+def open_plan(folder: Path) -> Plan:
+    """The checked plan. FindingsError with all findings, files named as reached from here; UsageError where there is no such folder."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no plan folder {folder}; give one with plan.yaml and segments.yaml in it")
+    texts, findings = _texts(folder)
+    try:
+        plan = read_plan(texts)
+    except FindingsError as error:
+        # A file that is no text is named once, not also as missing.
+        wrong = {finding.file for finding in findings}
+        findings += [finding for finding in error.findings if finding.file not in wrong]
+    if findings:
+        raise FindingsError([Finding(str(folder / each.file), each.line, each.column, each.text) for each in findings])
+    return plan
+
+
+def _texts(folder: Path) -> tuple[dict[str, str], list[Finding]]:
+    """All files of the folder by relative path, hidden ones left out; only of YAML files the text matters."""
+    texts: dict[str, str] = {}
+    findings: list[Finding] = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if any(part.startswith(".") for part in name.parts) or not path.is_file():
+            continue
+        texts[name.as_posix()] = ""
+        if path.suffix in (".yaml", ".yml"):
+            try:
+                texts[name.as_posix()] = path.read_bytes().decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                line = error.object[: error.start].count(b"\n") + 1
+                findings.append(Finding(name.as_posix(), line, 1, "a file of a plan must be UTF-8 text"))
+            except OSError as error:
+                raise UnavailableError(f"the plan's file {path} cannot be read: {error.strerror}") from error
+    return texts, findings

@@ -1,0 +1,53 @@
+"""`Settings`: what the environment says, in variables that begin with `BECKON_`. The one reader of the environment.
+
+What an option of a command says goes before what is said here. Secrets have no option: a command line is seen by everybody on the machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import UsageError
+
+PREFIX = "BECKON_"
+
+
+class Settings(BaseSettings):
+    """All settings; `BECKON_KAFKA_SASL_USERNAME` is `kafka_sasl_username`, and so on."""
+
+    # `hide_input`: an error never repeats a value, which may be a secret.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    plan: Path | None = Field(None, description="--plan")
+    output: Path | None = Field(None, description="--output")
+    state: Path | None = Field(None, description="--state")
+    cache: Path = Field(Path(".cache/data"), description="--cache")
+    kafka: str | None = Field(None, description="--kafka")
+    topic: str | None = Field(None, description="--topic")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="--metrics-port")
+    metrics_host: str = Field("127.0.0.1", description="the address at which the metrics are served; 0.0.0.0 for all")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = Field(
+        None, description="SASL_SSL where a mechanism is given, SSL where a TLS file is, else PLAINTEXT"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(None, description="how to log in")
+    kafka_sasl_username: str | None = Field(None, description="who logs in")
+    kafka_sasl_password: SecretStr | None = Field(None, description="secret")
+    kafka_tls_ca: Path | None = Field(None, description="file of certificate authorities; else the system's")
+    kafka_tls_cert: Path | None = Field(None, description="file of the client's certificate")
+    kafka_tls_key: Path | None = Field(None, description="file of its key")
+    kafka_tls_key_password: SecretStr | None = Field(None, description="secret")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
+
+
+def read_settings() -> Settings:
+    """The settings; UsageError that names each variable whose value cannot be."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors(include_input=False)]
+        raise UsageError(f"the environment has settings that cannot be: {'; '.join(wrong)}") from None

@@ -1,0 +1,115 @@
+"""`Totals`: the sum of what the lanes of this process did, for the progress display, the summary line and `--json`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from operators.instants import format_instant
+from schemas.counts import Counts
+
+NUMBERS = ("records", "replayed", "events", "persons", "duplicates", "late", "out_of_order", "clamped", "after_until")
+"""The fields of `Counts` that are plain sums."""
+
+
+class Report(msgspec.Struct, gc=False, frozen=True):
+    """What a lane says after a batch: its counts, and the number of the last output that readers can see."""
+
+    counts: Counts
+    published: int
+
+
+class Totals:
+    """Sums and latest standings; workers on several threads may add."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sum = Counts()
+        self._last: dict[int, Counts] = {}
+
+    def add(self, report: Report) -> None:
+        """Adds the report of one batch."""
+        with self._lock:
+            add(self._sum, report.counts)
+            self._last[report.counts.partition] = report.counts
+
+    def counts(self) -> Counts:
+        """The sum now; `watermark_ms` is that of the partition furthest behind, `lag` and `state_bytes` are those of all together."""
+        with self._lock:
+            total = add(Counts(), self._sum)
+            last = list(self._last.values())
+        total.lag = sum(counts.lag for counts in last)
+        total.state_bytes = sum(counts.state_bytes for counts in last)
+        total.watermark_ms = min((counts.watermark_ms for counts in last if counts.watermark_ms is not None), default=None)
+        total.ended = bool(last) and all(counts.ended for counts in last)
+        return total
+
+    def offsets(self) -> dict[int, int]:
+        """The highest applied offset of each partition."""
+        with self._lock:
+            return {partition: self._last[partition].offset for partition in sorted(self._last)}
+
+
+def add(total: Counts, one: Counts) -> Counts:
+    """Adds the numbers of `one` to `total`, and gives that.
+
+    >>> add(Counts(events=2), Counts(events=3, duplicates=1)).events
+    5
+    """
+    for name in NUMBERS:
+        setattr(total, name, getattr(total, name) + getattr(one, name))
+    total.batch_s += one.batch_s
+    total.commit_s += one.commit_s
+    total.rejects.update(one.rejects)
+    total.transitions.update(one.transitions)
+    total.triggers.update(one.triggers)
+    total.decisions.update(one.decisions)
+    return total
+
+
+def summary_line(total: Counts, seconds: float) -> str:
+    """One line for people.
+
+    >>> summary_line(Counts(events=1500, persons=20), 0.5)
+    '1,500 events in 0.5 s (3,000/s): 20 persons, 0 transitions, 0 triggers, 0 decisions, 0 rejects'
+    """
+    text = (
+        f"{total.events:,} events in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {total.persons:,} persons, "
+        f"{total.transitions.total():,} transitions, {total.triggers.total():,} triggers, {total.decisions.total():,} decisions, "
+        f"{total.rejects.total():,} rejects"
+    )
+    others = {"duplicates": total.duplicates, "late": total.late, "after --until": total.after_until}
+    return text + "".join(f", {number:,} {name}" for name, number in others.items() if number)
+
+
+def rate(number: int, seconds: float) -> int:
+    """A number a second."""
+    return round(number / seconds) if seconds > 0 else 0
+
+
+def summary(total: Counts, offsets: dict[int, int], seconds: float) -> dict[str, Any]:
+    """The same and more for programs: sums of this run, and the standing at its end."""
+    return {
+        **{name: getattr(total, name) for name in NUMBERS},
+        "rejects": dict(sorted(total.rejects.items())),
+        "transitions": _nested(total.transitions),
+        "triggers": dict(sorted(total.triggers.items())),
+        "decisions": _nested(total.decisions),
+        "seconds": round(seconds, 3),
+        "events_per_second": rate(total.events, seconds),
+        "ended": total.ended,
+        "watermark": None if total.watermark_ms is None else format_instant(total.watermark_ms),
+        "lag": total.lag,
+        "state_bytes": total.state_bytes,
+        "offsets": {str(partition): offset for partition, offset in offsets.items()},
+    }
+
+
+def _nested(numbers: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    made: dict[str, dict[str, int]] = {}
+    for (outer, inner), number in sorted(numbers.items()):
+        made.setdefault(outer, {})[inner] = number
+    return made

@@ -1,0 +1,107 @@
+"""The Kafka side of the benchmarks: topics made, the input loaded, the output read back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from schemas.output import STREAMS
+from tests.kafka_broker import Broker
+
+PARTITIONS = 4
+
+
+def create_input(broker: Broker, name: str) -> str:
+    """An input topic that keeps records of any age."""
+    return broker.create_topic(name, PARTITIONS, {"retention.ms": "-1"})
+
+
+def create_outputs(broker: Broker, plan: str) -> None:
+    """The topics that a run of a plan writes to."""
+    for stream in STREAMS:
+        broker.create_topic(f"{plan}.{stream}", PARTITIONS, {"retention.ms": "-1"})
+    broker.create_topic(f"{plan}.progress", PARTITIONS, {"cleanup.policy": "compact"})
+
+
+def load(broker: Broker, topic: str, path: Path, first: int = 0, end: int | None = None) -> None:
+    """Produces the file's lines from `first` on and before `end`, keyed by `userId` and spread as Java's clients do."""
+    producer = make_producer(broker.address, linger_ms=50)
+    with path.open("rb") as file:
+        for count, line in enumerate(itertools.islice(file, first, end)):
+            record = line.rstrip(b"\n")
+            while True:
+                try:
+                    producer.produce(topic, record, person_of(record))
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            if not count % 1000:
+                producer.poll(0)
+    producer.flush()
+
+
+def make_producer(brokers: str, linger_ms: int) -> Any:
+    """A producer that keeps the order, partitions as Java's clients do, and raises where a record is not delivered."""
+
+    def delivered(error: Any, _: Any) -> None:
+        if error is not None:
+            raise RuntimeError(f"a record was not delivered: {error}")
+
+    return Producer(
+        {
+            "bootstrap.servers": brokers,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": linger_ms,
+            "on_delivery": delivered,
+            # Right after its start the broker says "not yet" to an idempotent producer, which asks again and would say so on stderr.
+            "log_level": 3,
+        }
+    )
+
+
+def person_of(record: bytes) -> bytes:
+    """The value of `userId` in a record of the generator."""
+    start = record.index(b'"userId":"') + 10
+    return record[start : record.index(b'"', start)]
+
+
+def committed(broker: Broker, topic: str) -> Iterator[bytes]:
+    """All records of a topic that are committed by now."""
+    consumer = make_consumer(broker.address)
+    ends = {}
+    for partition in consumer.list_topics(topic).topics[topic].partitions:
+        _, ends[partition] = consumer.get_watermark_offsets(TopicPartition(topic, partition))
+    waiting = {partition for partition, end in ends.items() if end}
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in waiting])
+    while waiting:
+        for message in consumer.consume(5000, 0.2):
+            error = message.error()
+            if error is None:
+                yield message.value()
+            elif error.name() != "_PARTITION_EOF":
+                raise RuntimeError(str(error))
+            else:
+                # The end of a partition: also where its last records are markers of transactions, which no reader is given.
+                waiting.discard(message.partition())
+    consumer.close()
+
+
+def make_consumer(brokers: str) -> Any:
+    """A consumer of committed records that says when it reaches the end of a partition; it is not in a group."""
+    return Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "bench",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "fetch.queue.backoff.ms": 5,
+            "fetch.wait.max.ms": 5,
+        }
+    )
