@@ -30,7 +30,7 @@ help: ## says what there is
 setup: $(READY) ## makes .venv with the command beckon
 	@:
 
-demo: setup ## runs the example plan on real data
+demo: setup ## runs the example plan on the e-commerce clickstream
 	@$(BIN)/beckon demo $(ARGS)
 
 test: setup kafka-jars ## runs all tests, those on a real Kafka too

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from flows.stop import stop
 from schemas.errors import UsageError
 
 log = structlog.get_logger(__name__)
@@ -70,9 +71,20 @@ def joining(cluster: Cluster) -> Iterator[Callable[[], None]]:
     if len(cluster.addresses) < 2:
         yield joined.set
         return
-    log.info("waiting for the other processes of the cluster", processes=len(cluster.addresses), this=cluster.process)
-    with _stdout_to_stderr(), _leaving_on_a_signal(joined):
+    with _stdout_to_stderr(), _no_panics_shown(), _leaving_on_a_signal(joined):
+        log.info("waiting for the other processes of the cluster", processes=len(cluster.addresses), this=cluster.process)
         yield joined.set
+
+
+@contextmanager
+def _no_panics_shown() -> Iterator[None]:
+    """Where a connection breaks, Bytewax shows panics by `sys.excepthook` and then raises one: what is raised says it all."""
+    before = sys.excepthook
+    sys.excepthook = lambda *_: None
+    try:
+        yield
+    finally:
+        sys.excepthook = before
 
 
 @contextmanager
@@ -95,11 +107,18 @@ def _leaving_on_a_signal(joined: threading.Event) -> Iterator[None]:
     waking.settimeout(0)
     before = signal.set_wakeup_fd(waking.fileno())
 
+    def leave() -> None:
+        log.info("stopped before the cluster had come together")
+        os._exit(0)
+
     def wait() -> None:
+        # A signal may have come just before the socket was there.
+        if stop.wait(0.1) and not joined.is_set():
+            leave()
         while woken.recv(1):
             if not joined.is_set():
-                log.info("stopped before the cluster had come together")
-                os._exit(0)
+                leave()
+            log.info("stopping; a cluster ends when all its processes have been told to")
 
     waiting = threading.Thread(target=wait, name="cluster-signals", daemon=True)
     waiting.start()

@@ -83,7 +83,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # Else every sum has a second series beside it, with the time at which it was made.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         assert tuple(METRICS) == get_args(MetricName)

@@ -50,14 +50,17 @@ class Line:
         """The line as it stands now."""
         counts = self._totals.counts()
         line = Table.grid(padding=(0, 1), expand=False)
-        line.add_column(width=1)
+        # What may not wrap keeps its width; the text alone gives way on a narrow terminal.
+        line.add_column(width=1, no_wrap=True)
         if not self._live:
-            line.add_column(width=20)
-            line.add_column(justify="right", width=4)
-        line.add_column(no_wrap=True, overflow="ellipsis")
+            line.add_column(width=20, no_wrap=True)
+            line.add_column(width=4, no_wrap=True, justify="right")
+        line.add_column()
+        # Room for the `^C` that a terminal shows: on a full line it would begin another one.
+        line.add_column(width=2, no_wrap=True)
         done = self.share(counts)
         bar: list[RenderableType] = [] if self._live else [ProgressBar(total=1.0, completed=done, width=20), Text(f"{done:.0%}")]
-        line.add_row(self._spinner, *bar, Text(self.text(counts)))
+        line.add_row(self._spinner, *bar, Text(self.text(counts), no_wrap=True, overflow="ellipsis"), "")
         return line
 
     def share(self, counts: Counts) -> float:

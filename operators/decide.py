@@ -13,8 +13,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from operators.emit import Emit, make_id
+from operators.instants import format_instant
 from operators.language.calls.bucket import bucket
-from operators.language.compile import Context, Value
+from operators.language.compile import Context
+from operators.language.expressions import Value
+from operators.language.feeds import Rules
 from operators.language.slots import at_path
 from operators.plan.checked import Campaign, Plan
 from schemas.event import Event
@@ -27,13 +30,14 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 class Decide:
     """The campaigns of a plan by what starts them: `transitions` by `(segment, entered)`, `events` by event name."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, rules: Rules) -> None:
         self.plan = plan
+        self.rules = rules
         self.most = max((cap.most for cap in plan.caps), default=0)
         self.transitions: dict[tuple[str, bool], list[Campaign]] = {}
         self.events: dict[str, list[tuple[Campaign, Value | None]]] = {}
         self.stars: dict[str, list[tuple[Campaign, Value | None]]] = {}
-        context = Context(ZoneInfo(plan.timezone), {})
+        context = Context(ZoneInfo(plan.timezone))
         for campaign in plan.campaigns:
             if campaign.state == "draft":
                 continue
@@ -96,7 +100,7 @@ class Decide:
                     "variant": None,
                     "to": {"address": _trait(p, "email"), "name": name_of(p)},
                     "traits": {name: kept[1] for name, kept in p.traits.items() if kept[1] is not None},
-                    "context": _about(event),
+                    "context": self._about(campaign, p, event),
                     "why": why,
                 },
             )
@@ -121,6 +125,17 @@ class Decide:
                 return "cap"
         return None
 
+    def _about(self, campaign: Campaign, p: Person, event: Event | None) -> dict[str, Any] | None:
+        """The event that an occasion is about: the one that caused it or, of one that time caused, the latest that its segment looks at."""
+        if event is not None:
+            return {"event": event.name, "messageId": event.message_id, "time": format_instant(event.t), "properties": event.properties}
+        slots = self.rules.about.get(campaign.segment or "", ())
+        kept = [(state[1], name, state[2]) for name, slot in slots if (state := p.slots.get(slot.no)) is not None and state[1] is not None]
+        if not kept:
+            return None
+        t, name, properties = max(kept, key=lambda each: each[0])
+        return {"event": name, "time": format_instant(t), "properties": properties}
+
     def _sent(self, p: Person, now: int) -> None:
         if self.most:
             insort(p.sent, now)
@@ -141,10 +156,3 @@ def name_of(p: Person) -> str | None:
     last = _trait(p, "last_name") or _trait(p, "lastName")
     parts = [part for part in (first, last) if type(part) is str and part]
     return " ".join(parts) or None
-
-
-def _about(event: Event | None) -> dict[str, Any] | None:
-    """The event that an occasion is about."""
-    if event is None:
-        return None
-    return {"event": event.name, "messageId": event.message_id, "properties": event.properties}

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from operators.decide import Decide
 from operators.emit import Emit
-from operators.language.compile import Rule, Rules, compile_rules
+from operators.language.compile import compile_rules
+from operators.language.feeds import Rule, Rules
 from operators.language.slots import at_path
 from schemas.event import Event
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
@@ -25,8 +26,9 @@ class PersonStage:
     """The stage of a plan. Holds no state of its own: what it knows of a person is in the `Person` that it is given."""
 
     def __init__(self, plan: Plan) -> None:
-        self.rules: Rules = compile_rules(plan.segments, ZoneInfo(plan.timezone))
-        self.decide = Decide(plan)
+        about = dict.fromkeys(campaign.segment for campaign in plan.campaigns if campaign.segment is not None and campaign.state == "live")
+        self.rules: Rules = compile_rules(plan.segments, ZoneInfo(plan.timezone), about)
+        self.decide = Decide(plan, self.rules)
 
     def apply(self, p: Person, event: Event, watermark: int, emit: Emit) -> None:
         """Applies one event, with the lane's watermark as the records before it made it. Transitions, triggers and decisions go to
@@ -45,6 +47,8 @@ class PersonStage:
             emit.counts.out_of_order += 1
         else:
             now = t
+        if now < p.fired:
+            self._rearm(p, now)
         dirty = self._due(p, now) if heap and heap[0] >> SLOT_BITS <= now else 0
         if not p.count:
             dirty |= self.rules.birth
@@ -63,10 +67,17 @@ class PersonStage:
         """Evaluates the person's boundaries before `limit`, each at its own instant."""
         heap = p.heap
         while heap and heap[0] >> SLOT_BITS < limit:
-            now = heap[0] >> SLOT_BITS
+            now = p.fired = heap[0] >> SLOT_BITS
             dirty = self._due(p, now)
             if dirty and self._evaluate(p, now, dirty, None, emit):
                 p.clock = now
+
+    def _rearm(self, p: Person, now: int) -> None:
+        """A late event is evaluated behind boundaries that changed nothing without it: with it they may, so they are due again."""
+        slots = self.rules.slots
+        for no, state in list(p.slots.items()):
+            slots[no].rearm(p, state, now)
+        p.fired = now
 
     def _due(self, p: Person, now: int) -> int:
         """Takes the entries up to `now` off the heap; gives the rules whose truth may change there."""
@@ -131,7 +142,7 @@ class PersonStage:
                 dirty |= rule.dependents
                 changed.append((rule, truth))
             for timer in rule.timers:
-                timer.rearm(p, now)
+                timer.start_anew(p, now)
         for rule, entered in changed:
             why = {text: value(p, now) for text, value in rule.calls}
             id = emit.transition(p.id, rule.id, rule.version, entered, now, event, why)

@@ -74,6 +74,7 @@ def run_engine(
     *,
     batches: Sequence[int] | int = 1000,
     until_ms: int | None = None,
+    log_ms: int | None = None,
     directory: Path | None = None,
     reopen: Collection[int] = (),
     rewind: int = 0,
@@ -82,11 +83,11 @@ def run_engine(
 ) -> Run:
     """The outcome of a bounded input.
 
-    `batches` are sizes, taken in turn. The state is kept in RocksDB in `directory`, or in memory if none is given. The lane is closed and
-    opened again before each batch of `reopen`, and after `crash`; the source then begins `rewind` records before the first that is not
-    applied. `behind` is how many rows the publisher holds back. Raises what the lane raises.
+    `batches` are sizes, taken in turn; `log_ms` is the log's time of all records. The state is kept in RocksDB in `directory`, or in memory
+    where none is given. The lane is closed and opened again before each batch of `reopen`, and after `crash`; the source then begins
+    `rewind` records before the first that is not applied. `behind` is how many rows the publisher holds back. Raises what the lane raises.
     """
-    driver = _Driver(plan, until_ms, directory, crash, behind)
+    driver = _Driver(plan, until_ms, log_ms, directory, crash, behind)
     sizes = itertools.cycle([batches] if isinstance(batches, int) else list(batches))
     start = 0
     try:
@@ -108,8 +109,10 @@ def run_engine(
 class _Driver:
     """A lane that is opened, fed and closed; counts of batches that were not written do not count."""
 
-    def __init__(self, plan: Plan, until_ms: int | None, directory: Path | None, crash: Crash | None, behind: int) -> None:
-        self.plan, self.until_ms, self.directory, self.crash, self.behind = plan, until_ms, directory, crash, behind
+    def __init__(
+        self, plan: Plan, until_ms: int | None, log_ms: int | None, directory: Path | None, crash: Crash | None, behind: int
+    ) -> None:
+        self.plan, self.until_ms, self.log_ms, self.directory, self.crash, self.behind = plan, until_ms, log_ms, directory, crash, behind
         self.output, self.counts, self.applied = MemoryOutput(), Counts(), 0
         self.memory, self.first = MemoryStore(), 0
         self.lane = self.open()
@@ -127,7 +130,8 @@ class _Driver:
     def apply(self, lines: Sequence[bytes], start: int, size: int) -> bool:
         """Hands on one batch; false where the lane crashed in it."""
         # As a source of lines does: blank ones are counted and are no records.
-        records: list[LogRecord] = [(offset, None, line) for offset, line in enumerate(lines[start : start + size], start) if line.strip()]
+        numbered = enumerate(lines[start : start + size], start)
+        records: list[LogRecord] = [(offset, self.log_ms, line) for offset, line in numbered if line.strip()]
         batch = Batch(0, self.first, records, end=start + size >= len(lines))
         try:
             counts = self.lane.apply(batch)

@@ -260,10 +260,10 @@ class Oracle:
         literals = {node.ms for node in nodes if isinstance(node, n.Duration)} | {call["within"] or 0 for call in calls}
         self.spans = literals | {literal + 1 for literal in literals}
 
-    def run(self, lines: Sequence[bytes]) -> Outcome:
-        """The outcome of a bounded input."""
+    def run(self, lines: Sequence[bytes], log_ms: int | None = None) -> Outcome:
+        """The outcome of a bounded input, all of it logged at one time, where the log tells times."""
         for offset, line in enumerate(lines):
-            self.record(line, offset)
+            self.record(line, offset, log_ms)
         return self.settle((self.latest if self.until_ms is None else self.until_ms) + 1)
 
     def record(self, line: bytes, offset: int, log_ms: int | None = None, wall_ms: int | None = None) -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -74,18 +75,20 @@ DAY_SPANS = ("1h", "1h2s", "-2s", "-5s", "0s", "1d", "1d1s", "-1h", "5h3s")
 
 @dataclass(frozen=True)
 class Scenario:
-    """A plan as its author writes it and the lines of a stream; `until_ms` is the end of time, where one is given."""
+    """A plan as its author writes it and the lines of a stream; `until_ms` is the end of time, `log_ms` the log's time of all lines."""
 
     segments: dict[str, str]
     lines: list[bytes]
     until_ms: int | None = None
+    log_ms: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         head = [f"{name}: {value}" for name, value in (*self.settings.items(), *self.campaigns.items())]
         rules = [f"segment {name}: {rule}" for name, rule in self.segments.items()]
-        until = [] if self.until_ms is None else [f"until {self.until_ms - BASE_MS:+d}ms"]
+        ends = (("until", self.until_ms), ("logged at", self.log_ms))
+        until = [f"{name} {at - BASE_MS:+d}ms" for name, at in ends if at is not None]
         return "\n".join([*head, *rules, *(f"{number}: {readable(line)}" for number, line in enumerate(self.lines)), *until])
 
 
@@ -102,13 +105,19 @@ def readable(line: bytes) -> str:
     return json.dumps(record)
 
 
+@cache
+def below(size: int) -> st.SearchStrategy[int]:
+    return st.integers(0, size - 1)
+
+
 def pick(draw: Draw, options: Sequence[Any]) -> Any:
-    return draw(st.sampled_from(options))
+    """One of the options; shrinks to the first."""
+    return options[draw(below(len(options)))]
 
 
 def chance(draw: Draw, in_ten: int) -> bool:
     """True in so many of ten; shrinks to false."""
-    return bool(draw(st.integers(0, 9)) > 9 - in_ten)
+    return bool(draw(below(10)) > 9 - in_ten)
 
 
 # Rules ------------------------------------------------------------------------------------------------------------------------------------
@@ -372,7 +381,9 @@ def stamp(offset_ms: int, form: str = "Z") -> str:
 @st.composite
 def stamps(draw: Draw, offset_ms: int) -> dict[str, str]:
     """Stamps of a record that make `offset_ms` its event time, or one set to that of receipt."""
-    key = pick(draw, ("timestamp",) * 10 + ("originalTimestamp", "receivedAt", "in full", "in part", "future"))
+    key = pick(draw, ("timestamp",) * 10 + ("originalTimestamp", "receivedAt", "in full", "in part", "future", "none"))
+    if key == "none":
+        return {}
     if key in ("timestamp", "originalTimestamp", "receivedAt"):
         return {key: stamp(offset_ms, pick(draw, ("Z", "Z", "Z", "Z", "+02:00", " ", "us")))}
     away = pick(draw, (0, 1000, 300_000, 300_001, -300_000, -300_001))
@@ -450,10 +461,11 @@ def scenarios(draw: Draw, *, sending: bool = False) -> Scenario:
     rules, told = draw(segments(3 if sending else 6)), draw(plan_settings())
     stream = draw(lines(25 if sending else 40))
     until = BASE_MS + 500 * draw(st.integers(-4, 100)) if chance(draw, 3) else None
+    logged = pick(draw, (None, None, None, None, None, None, BASE_MS + 5000, BASE_MS - 290_000))
     if not sending:
-        return Scenario(rules, stream, until, told)
+        return Scenario(rules, stream, until, logged, told)
     reachable = [greeting(person, number) for number, person in enumerate(("u1", "u2", "ü")) if not chance(draw, 1)]
-    return Scenario(rules, reachable + stream, until, told | draw(sending_rules()), draw(campaigns(list(rules))))
+    return Scenario(rules, reachable + stream, until, logged, told | draw(sending_rules()), draw(campaigns(list(rules))))
 
 
 @st.composite

@@ -9,14 +9,15 @@ import typer
 
 from flows.commands.console import Json, err, out
 from flows.settings import read_settings
+from flows.stop import install_signal_handlers
 
 EXAMPLE = "beckon demo"
 
 
 def demo(
     plan: Annotated[Path, typer.Option(help="The folder of the plan.")] = Path("deploy/shop"),
-    cache: Annotated[Path | None, typer.Option(help="Where the download is kept.  [default: .cache/data]")] = None,
-    work: Annotated[Path | None, typer.Option(help="Where events, output and state go.  [default: a new temporary folder]")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where the download is kept.", show_default=".cache/data")] = None,
+    work: Annotated[Path | None, typer.Option(help="Where events, output and state go.", show_default="a new temporary folder")] = None,
     json: Json = False,
 ) -> None:
     """Run the example plan over a clickstream, and show what came of it."""
@@ -28,6 +29,7 @@ def demo(
 
     settings = read_settings()
     logs.configure(settings)
+    install_signal_handlers()
 
     def run(plan: Path, events: Path, output: Path, state: Path) -> Counts:
         return launch(files_job(open_plan(plan), str(events), output, state), settings, live=False).counts

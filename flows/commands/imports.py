@@ -28,7 +28,7 @@ def _group() -> None:
 def ecom(
     output: Annotated[str, typer.Option(help="A file, or - for standard output.")] = "-",
     plan: Annotated[Path, typer.Option(help="The folder of the plan whose catalog.jsonl has the products.")] = Path("deploy/shop"),
-    cache: Annotated[Path | None, typer.Option(help="Where the download is kept.  [default: .cache/data]")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where the download is kept.", show_default=".cache/data")] = None,
     json: Json = False,
 ) -> None:
     """Fetch an e-commerce clickstream of 31,106 rows and write it as events, one JSON object a line."""

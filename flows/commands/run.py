@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "beckon run --plan deploy/shop --input events.jsonl --output out",
-    "beckon run --plan deploy/shop --kafka localhost:9092 --create-topics --until 2030-01-01",
+    "beckon run --plan deploy/shop --kafka localhost:9092 --create-topics --until 2024-07-01",
 )
 FILES, KAFKA, CLUSTER = "From files", "From Kafka", "Workers and processes"
 FILES_ONLY = ("--output", "--follow")
@@ -29,7 +29,7 @@ FILES_ONLY = ("--output", "--follow")
 def run(
     plan: Annotated[Path | None, typer.Option(help="The folder of the plan.", show_default=False)] = None,
     state: Annotated[
-        Path | None, typer.Option(help="Where the state is kept.  [default: state in --output; with Kafka beckon-state]")
+        Path | None, typer.Option(help="Where the state is kept.", show_default="state in --output; with Kafka beckon-state")
     ] = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="End time there: RFC 3339, or a date (UTC). Later events are not applied.")
@@ -39,12 +39,14 @@ def run(
     input: Annotated[
         str | None, typer.Option(metavar="FILE|-|DIR", help="JSON lines: a file, - or a folder; also .gz.", rich_help_panel=FILES)
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Where the output goes.  [default: out]", rich_help_panel=FILES)] = None,
+    output: Annotated[Path | None, typer.Option(help="Where the output goes.", show_default="out", rich_help_panel=FILES)] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for more at the end of the input.", rich_help_panel=FILES)] = False,
     kafka: Annotated[str | None, typer.Option(metavar="BROKERS", help="host:port,host:port,...", rich_help_panel=KAFKA)] = None,
-    topic: Annotated[str | None, typer.Option(help="The input topic.  [default: <plan's name>.events]", rich_help_panel=KAFKA)] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="The input topic.", show_default="the plan's name and .events", rich_help_panel=KAFKA)
+    ] = None,
     partitions: Annotated[
-        str | None, typer.Option(metavar="0-1,3", help="Only these partitions of it.  [default: all]", rich_help_panel=KAFKA)
+        str | None, typer.Option(metavar="0-1,3", help="Only these partitions of it.", show_default="all", rich_help_panel=KAFKA)
     ] = None,
     create_topics: Annotated[bool, typer.Option("--create-topics", help="Make topics that are missing.", rich_help_panel=KAFKA)] = False,
     topic_partitions: Annotated[

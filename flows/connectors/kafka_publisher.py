@@ -144,14 +144,23 @@ class KafkaPublisher:
                 work = self._take()
                 if work is not None:
                     self._publish(*work)
-                elif self._transactions is not None:
-                    self._transactions.poll()
+                else:
+                    self._listen()
         except _ClosedError:
             return
         except BaseException as error:  # noqa: BLE001  handed to the lane's thread, which raises it
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+
+    def _listen(self) -> None:
+        """Lets an idle producer say what it has to; where it has failed, it is thrown away."""
+        try:
+            if self._transactions is not None:
+                self._transactions.poll()
+        except KafkaException as problem:
+            self._judge(problem.args[0], 0)
+            self._drop()
 
     def _take(self) -> tuple[list[Row], int] | None:
         """The rows of the next transaction and the offset that it reaches; None where a second brought nothing to do."""

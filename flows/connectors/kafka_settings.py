@@ -85,6 +85,7 @@ FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED})
 
 TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
+ALL_DOWN: int = KafkaError._ALL_BROKERS_DOWN
 END_OF_PARTITION: int = KafkaError._PARTITION_EOF
 TIMED_OUT: int = KafkaError._TIMED_OUT
 

@@ -47,6 +47,7 @@ class KafkaSource(FixedPartitionedSource[Batch, int]):
     """The partitions of `topic`, or those of `parts`; each begins at `start_of(partition)`, and at its earliest record where that is 0.
 
     `bounded`: each partition is read up to the end that it has when its reading starts; else it is followed until `flows.stop.stop` is set.
+    `wait_s`: how long a broker is waited for at the start; `watch_s`: how often the topic is looked at while it is read.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class KafkaSource(FixedPartitionedSource[Batch, int]):
         *,
         parts: Sequence[int] | None = None,
         bounded: bool = False,
+        wait_s: float = 30,
         watch_s: float = 5,
         monotonic: Clock = time.monotonic,
         wall: Clock = time.time,
@@ -66,6 +68,7 @@ class KafkaSource(FixedPartitionedSource[Batch, int]):
         self._start_of = start_of
         self._parts = range(topic.partitions) if parts is None else parts
         self._bounded = bounded
+        self._wait_s = wait_s
         self._watch_s = watch_s
         self._watch: TopicWatch | None = None
         self._lock = threading.Lock()
@@ -83,8 +86,16 @@ class KafkaSource(FixedPartitionedSource[Batch, int]):
             if self._watch is None:
                 self._watch = TopicWatch(self._settings, self._topic, every_s=self._watch_s)
         partition = int(for_part)
-        start = self._start_of(partition)
-        return KafkaPartition(self._settings, self._topic, partition, start, self._watch, self._clocks, bounded=self._bounded)
+        return KafkaPartition(
+            self._settings,
+            self._topic,
+            partition,
+            self._start_of(partition),
+            self._watch,
+            self._clocks,
+            bounded=self._bounded,
+            wait_s=self._wait_s,
+        )
 
 
 class KafkaPartition(StatefulSourcePartition[Batch, int]):
@@ -99,8 +110,8 @@ class KafkaPartition(StatefulSourcePartition[Batch, int]):
         watch: TopicWatch,
         clocks: tuple[Clock, Clock],
         *,
-        bounded: bool = False,
-        wait_s: float = 30,
+        bounded: bool,
+        wait_s: float,
     ) -> None:
         self._settings = settings
         self._where = f"topic {topic.name} partition {partition}"

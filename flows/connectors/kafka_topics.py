@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType, TopicDescription
 
 from flows.connectors.kafka_settings import (
+    ALL_DOWN,
     AWAY,
     MAX_MESSAGE_BYTES,
     MISSING,
@@ -129,6 +130,7 @@ class Cluster:
         self._settings = settings
         self._wait_s = wait_s
         self._refused: KafkaError | None = None
+        self._last = ""
         self._admin = AdminClient(client_config(settings, self._heard))
 
     def find(self, names: Iterable[str], *, created: bool = False) -> dict[str, Topic | None]:
@@ -165,7 +167,7 @@ class Cluster:
                 return answers
             if time.monotonic() >= deadline:
                 raise AwayError(
-                    f"no Kafka broker answers at {self._settings.brokers} (waited {self._wait_s:g} s; {open_[0].str()}): "
+                    f"no Kafka broker answers at {self._settings.brokers} (waited {self._wait_s:g} s; {self._last or open_[0].str()}): "
                     "start it, or give another address"
                 )
             self._admin.poll(0.2)
@@ -190,6 +192,8 @@ class Cluster:
     def _heard(self, error: KafkaError) -> None:
         if error.code() in REFUSED:
             self._refused = error
+        elif error.code() != ALL_DOWN:
+            self._last = error.str()
 
 
 class TopicWatch:
@@ -264,8 +268,8 @@ class TopicWatch:
 def all_there(found: Mapping[str, Topic | None]) -> list[Topic]:
     missing = [name for name, topic in found.items() if topic is None]
     if missing:
-        what = f"topic {missing[0]} is" if len(missing) == 1 else f"topics {', '.join(missing)} are"
-        raise UnavailableError(f"the {what} not there: make them, or run with --create-topics")
+        what, make = (f"topic {missing[0]} is", "make it") if len(missing) == 1 else (f"topics {', '.join(missing)} are", "make them")
+        raise UnavailableError(f"the {what} not there: {make}, or run with --create-topics")
     return [topic for topic in found.values() if topic is not None]
 
 

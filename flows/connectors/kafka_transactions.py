@@ -37,16 +37,13 @@ class Transactions:
         self._reached = reached
         self._held = held
         self._topics = [output_topic(lane.plan, stream) for stream in range(len(STREAMS))]
-        self._began = time.monotonic()
-        config = producer_config(settings, lambda _: None, f"beckon-{lane.plan}-{lane.partition}", timeout_ms)
-        # The callback holds the list and not us, so that the producer goes as soon as we do.
-        failed = self._failed = list[KafkaError]()
-        self._producer = Producer({**config, "on_delivery": lambda error, _message: failed.append(error)})
+        self._began_s: float | None = None
+        self._producer = Producer(producer_config(settings, lambda _: None, f"beckon-{lane.plan}-{lane.partition}", timeout_ms))
 
     @property
     def age_s(self) -> float:
-        """For how long the last transaction has been open."""
-        return time.monotonic() - self._began
+        """For how long the transaction has been open; 0 where none is."""
+        return 0 if self._began_s is None else time.monotonic() - self._began_s
 
     def fence(self, held: Callable[[str], None]) -> None:
         """Ends all older producers of this lane, and whatever transaction they left."""
@@ -54,7 +51,7 @@ class Transactions:
 
     def publish(self, rows: Iterable[Row], progress: Progress) -> None:
         """Makes rows and progress visible together."""
-        self._began = time.monotonic()
+        self._began_s = time.monotonic()
         self._producer.begin_transaction()
         self._reached("after_begin")
         for row in rows:
@@ -66,10 +63,10 @@ class Transactions:
         self._reached("after_produce")
         while self._producer.flush(SLICE_S):
             self._held("records are not taken")
-        if self._failed:
-            raise KafkaException(self._failed[0])
         self._reached("before_commit")
+        # Fails where any record was not taken: librdkafka counts them, so no report of each is asked for.
         _resumed(self._producer.commit_transaction, self._held)
+        self._began_s = None
         self._reached("after_commit")
 
     def poll(self) -> None:

@@ -1,9 +1,9 @@
 """Segment events from the e-commerce clickstream inside the PyPI package `retentioneering` 5.2.4 (Apache-2.0).
 
 The clickstream has 31,106 rows of 600 persons from 2024-01-04 to 2024-06-29: person, session, one of 19 event names, time (without a
-zone: taken as UTC), platform, channel. Its makers call it synthetic. Each row becomes one event, in the order of the file (sorted by
-person, then by time), named as in Segment's e-commerce spec, version 2. Before the first row of a person stands one identify event of the
-same time.
+zone: taken as UTC), platform, channel. Its makers call it synthetic. Each row becomes one event, named as in Segment's e-commerce spec,
+version 2, in the order of time, as a live log has it (the file is sorted by person). Before the first row of a person stands one identify
+event of the same time.
 
 **Made up here**, since the clickstream has none of it: products, prices, carts, orders, search words, names, e-mail addresses and cities.
 They are drawn by a hash of person, session and row from the plan's `catalog.jsonl`, so every run gives the same bytes. A view shows a
@@ -130,7 +130,7 @@ def read_catalog(path: Path) -> list[Properties]:
 
 
 def events(rows: Iterable[Mapping[str, str]], catalog: Iterable[Product]) -> Iterator[bytes]:
-    """The event lines of `rows`, in their order; of a person's first row, the identify event before it.
+    """The event lines of `rows`, in the order of time; of a person's first row, the identify event before it.
 
     >>> row = dict(user_id="user_7", session_id="s1", event="product_view", timestamp="2024-01-04 10:00:00", platform="mobile",
     ...            acquisition_channel="email", user_cohort="2024-01", user_lifecycle="new")
@@ -146,7 +146,7 @@ def events(rows: Iterable[Mapping[str, str]], catalog: Iterable[Product]) -> Ite
     for product in products:
         by_category.setdefault(product["category"], []).append(product)
     shoppers: dict[str, _Shopper] = {}
-    for number, row in enumerate(rows, 1):
+    for number, row in sorted(enumerate(rows, 1), key=lambda numbered: numbered[1]["timestamp"]):
         person = row["user_id"]
         shopper = shoppers.get(person)
         if shopper is None:

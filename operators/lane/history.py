@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from operators.decode import storable
-from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_prefix
+from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_key, history_prefix
 from operators.lane.store import Store, Writes
 from operators.plan.checked import Plan
 from schemas.event import Event
@@ -33,16 +33,12 @@ class History:
         self._retention_ms = max(plan.history_ms or 0, (plan.duplicates_ms or 0) + LATE_MS)
         self._on = self._keep or self._once_ms is not None
         self._added: dict[bytes, bytes] = {}
-        self._prefixes: dict[str, bytes] = {}
 
     def add(self, person: str, event: Event, n: int) -> int:
         """Takes the `n`-th event of a person in. Gives the bytes that it adds; -1 where it is a duplicate and changes nothing."""
         if not self._on:
             return 0
-        prefix = self._prefixes.get(person)
-        if prefix is None:
-            prefix = self._prefixes[person] = history_prefix(person)
-        key = prefix + event.message_id.encode()
+        key = history_key(person, event.message_id)
         t = event.t
         if self._once_ms is None:
             # Without the check a messageId tells nothing apart: the number of arrival does.
@@ -71,7 +67,6 @@ class History:
         for key, value in added.items():
             put(key, value)
         self._added = {}
-        self._prefixes = {}
 
     def _sweep(self, meta: Meta, rows: int, writes: Writes) -> None:
         """Reads so many rows on over the history, and lets go of what is older than the plan keeps."""

@@ -4,7 +4,7 @@
 |---|---|
 | `m` | `Meta` |
 | `p` person | `Person` |
-| `h` length of person (2 bytes), person, messageId | the person's events with that messageId: the history and the seen-set in one row |
+| `h` length of person (a character), person, messageId | the person's events with that messageId: the history and the seen-set in one row |
 | `o` sequence number (8 bytes) | `Row` of the outbox, by its first number |
 | `t` due (8 bytes), person | empty: the timer index |
 
@@ -75,8 +75,12 @@ def person_key(person: str) -> bytes:
 
 def history_prefix(person: str) -> bytes:
     """What the keys of a person's history begin with."""
-    name = person.encode()
-    return HISTORY + len(name).to_bytes(2, "big") + name
+    return f"h{chr(len(person))}{person}".encode()
+
+
+def history_key(person: str, message_id: str) -> bytes:
+    """Where the person's events with this messageId lie: `history_prefix`, then the messageId."""
+    return f"h{chr(len(person))}{person}{message_id}".encode()
 
 
 def outbox_key(sequence: int) -> bytes:

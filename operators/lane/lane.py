@@ -96,22 +96,34 @@ class Lane:
                 f"partition {meta.partition}: the state has applied offset {meta.offset}, but reading began at {batch.start}: the state is "
                 f"older than what was published from it; restore the newest state, or start with a new --state and read the input again"
             )
+        before = meta.offset
         total = Counts(partition=meta.partition, records=len(batch.records), lag=batch.lag)
         self._emit.counts = total
-        for place, (offset, log_ms, raw) in enumerate(batch.records):
+        middle = batch.records[len(batch.records) // 2][0] if batch.records else None
+        wall_ms, until = batch.wall_ms, self._until
+        for offset, log_ms, raw in batch.records:
             if offset <= meta.offset:
                 total.replayed += 1
                 continue
-            if place == len(batch.records) // 2:
+            event = decode(raw, log_ms, wall_ms)
+            # From here to the end of the record nothing is committed but what includes it.
+            meta.offset = offset
+            if type(event) is Event and (until is None or event.t <= until):
+                self._event(event, total)
+            else:
+                self._aside(event, raw, offset, log_ms)
+            if offset == middle:
                 self._reached("mid_batch")
-            self._record(offset, log_ms, raw, batch.wall_ms)
-        if batch.idle and batch.wall_ms is not None and meta.watermark is not None:
-            self._pass(max(meta.watermark, batch.wall_ms - self._plan.lateness_ms))
+            if self._size > MOST_BYTES:
+                self._commit()
+        if batch.idle and batch.wall_ms is not None:
+            self._pass(batch.wall_ms - self._plan.lateness_ms)
         if batch.end:
             self._end()
         if batch.records:
             meta.hint = batch.hint
-        self._commit()
+        if self._changed or meta.offset != before:
+            self._commit()
         total.watermark_ms, total.offset, total.ended = meta.watermark, meta.offset, batch.end
         total.batch_s = self._clock() - started
         return total
@@ -128,21 +140,16 @@ class Lane:
         """The size of the state on disk, about."""
         return self._store.size()
 
-    def _record(self, offset: int, log_ms: int | None, raw: bytes, wall_ms: int | None) -> None:
-        event = decode(raw, log_ms, wall_ms)
-        meta, counts = self._meta, self._emit.counts
-        # From here to the end of the record nothing is committed but what includes it.
-        meta.offset = offset
+    def _aside(self, event: Event | Reject, raw: bytes, offset: int, log_ms: int | None) -> None:
+        """A record that is not applied: a reject, or an event after `until`."""
+        meta = self._meta
         if type(event) is Reject:
             self._emit.reject(event, raw, meta.partition, offset, log_ms)
-        elif self._until is not None and event.t > self._until:  # type: ignore[union-attr]  # no Reject: it is an Event
-            meta.skipped += 1
-            meta.until = self._until
-            counts.after_until += 1
-        else:
-            self._event(event, counts)  # type: ignore[arg-type]  # as above
-        if self._size > MOST_BYTES:
-            self._commit()
+            self._size += len(raw)
+            return
+        meta.skipped += 1
+        meta.until = self._until
+        self._emit.counts.after_until += 1
 
     def _event(self, event: Event, counts: Counts) -> None:
         meta, t = self._meta, event.t
@@ -158,11 +165,8 @@ class Lane:
             p = self._hot[id] = new_person(id)
             meta.persons += 1
             counts.persons += 1
-        watermark = meta.watermark
-        if watermark is None:
-            watermark = t - self._plan.lateness_ms
-            meta.watermark = watermark
-            meta.oldest = meta.latest = t
+        # A first event has nothing before it: it is not late, and no boundary is due.
+        watermark = meta.watermark if meta.watermark is not None else t - self._plan.lateness_ms
         if t < watermark:
             counts.late += 1
         if event.clamped:
@@ -171,19 +175,27 @@ class Lane:
         counts.events += 1
         self._arm(p)
         self._touched[id] = p
-        if t > meta.latest:  # type: ignore[operator]  # set with the watermark
-            meta.latest = t
-            if t - self._plan.lateness_ms > watermark:
-                self._pass(t - self._plan.lateness_ms)
-        elif t < meta.oldest:  # type: ignore[operator]  # as above
+        if meta.oldest is None or t < meta.oldest:
             meta.oldest = t
+        if meta.latest is None or t > meta.latest:
+            meta.latest = t
+            self._pass(t - self._plan.lateness_ms)
+        elif p.armed is not None and p.armed < watermark:
+            self._fire(watermark)
 
     def _pass(self, watermark: int) -> None:
-        """Moves the watermark on, and evaluates the boundaries before it, of each person that has one."""
-        self._meta.watermark = watermark
+        """Moves the watermark on, and evaluates the boundaries that it passes; it never moves back."""
+        meta = self._meta
+        if meta.watermark is None or watermark > meta.watermark:
+            meta.watermark = watermark
+            self._fire(watermark)
+
+    def _fire(self, watermark: int) -> None:
+        """Evaluates the boundaries before the watermark, of each person that has one; a late event brings some that are due at once."""
         timers = self._timers
         while (due := timers.next) is not None and due < watermark:
             _, id = timers.pop(self._writes)
+            self._changed = True
             p = self._load(id)
             if p is None or p.armed != due:
                 continue
@@ -199,7 +211,7 @@ class Lane:
         if self._meta.watermark is None or self._meta.latest is None:
             return
         end = self._meta.latest if self._until is None else self._until
-        self._pass(max(end + 1, self._meta.watermark))
+        self._pass(end + 1)
 
     def _arm(self, p: Person) -> None:
         """Sees to it that the timer index has an entry for the person that is no later than its next boundary."""
@@ -227,6 +239,7 @@ class Lane:
         self._writes = self._store.writes()
         self._emit.outputs = []
         self._size = 0
+        self._changed = False
 
     def _commit(self) -> None:
         """Makes durable what was gathered, and hands the output to the publisher."""
@@ -284,9 +297,9 @@ class Lane:
         meta, progress = self._meta, self._publisher.open()
         if progress.sequence > meta.sequence or progress.offset > meta.offset:
             raise UnavailableError(
-                f"partition {meta.partition}: the state went backwards: output {progress.sequence} (offset {progress.offset}) is published, "
-                f"but the state ends at output {meta.sequence} (offset {meta.offset}); restore the newest state, or start with a new --state "
-                f"and a new output"
+                f"partition {meta.partition}: the state went backwards: output {progress.sequence} (offset {progress.offset}) is out, "
+                f"but the state ends at output {meta.sequence} (offset {meta.offset}); restore the newest state, or start with a new "
+                f"--state and a new output"
             )
         for _, raw in self._store.scan(OUTBOX, OUTBOX_END, 1 << 30):
             row = _decode_row(raw)

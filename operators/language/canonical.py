@@ -37,7 +37,7 @@ IF, OR, AND, NOT, COMPARE, SUM, PRODUCT, SIGN, ATOM = range(9)
 """How strongly each form binds, the weakest first."""
 
 RESERVED = frozenset({"true", "false", "none", "null"})
-"""Names that a rule refuses as bare properties, since they are meant as constants; `prop('true')` reads such a property."""
+"""Names, in any case of letters, that a rule refuses as bare properties, since constants are meant; `prop('true')` reads such one."""
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {ord("\\"): "\\\\", ord("'"): "\\'"}
 
@@ -73,7 +73,7 @@ def scalar(value: Scalar) -> str:
 def path(steps: tuple[str, ...], root: str | None = None) -> str:
     """A dotted path, of a property or with the root `trait` of a trait; `prop('a b')` where the first name is no identifier."""
     first, rest = steps[0], steps[1:]
-    if plain(first) and not (root is None and first in (*RESERVED, "trait")):
+    if plain(first) and not (root is None and (first == "trait" or first.lower() in RESERVED)):
         head = f"{root}.{first}" if root else first
     else:
         head = f"{root or 'prop'}({quoted(first)})"

@@ -41,7 +41,7 @@ def read_plan(files: Mapping[str, str]) -> Plan:
     """The plan that is written in the files, by relative path; `FindingsError` with all findings, by place, where there are any.
 
     >>> read_plan({"plan.yaml": "name: shop", "segments.yaml": "segments: {buyers: did('Order Completed')}"}).segments[0].version
-    'ca5b61e5'
+    '8b1e0286'
     """
     reading = _Reading(files)
     plan = reading.plan()

@@ -35,6 +35,26 @@ def plan_of(scenario: Scenario) -> Plan:
     return make_plan(scenario.segments, scenario.campaigns, **scenario.settings)
 
 
+def engine_of(scenario: Scenario, **how: Any) -> Run:
+    return run_engine(plan_of(scenario), scenario.lines, until_ms=scenario.until_ms, log_ms=scenario.log_ms, **how)
+
+
+def oracle_of(scenario: Scenario) -> Outcome:
+    plan = plan_of(scenario)
+    assert [segment.id for segment in plan.segments] == in_order(plan)
+    return Oracle(plan, scenario.until_ms).run(scenario.lines, scenario.log_ms)
+
+
+def in_order(plan: Plan) -> list[str]:
+    """The segments in the order of their evaluation: by how deep their references go, then by id."""
+    calls = {segment.id: [node for node in parts(segment.when) if isinstance(node, n.Call)] for segment in plan.segments}
+
+    def depth(id_: str) -> int:
+        return max((depth(call["id"]) + 1 for call in calls[id_] if call["id"] is not None), default=0)
+
+    return sorted(calls, key=lambda id_: (depth(id_), id_))
+
+
 def same(scenario: Scenario, expected: Outcome, got: Run) -> None:
     """Asserts that the engine did what the oracle says, person by person, in words that can be followed by hand."""
     for name in ("transitions", "sendings"):
@@ -71,37 +91,30 @@ crashes = st.builds(Crash, st.integers(0, 6), st.sampled_from(STEPS))
 
 @given(scenarios(), batch_sizes(), interruptions, in_rocksdb)
 def test_transitions_are_those_of_the_oracle(scenario: Scenario, batches: list[int], interruption: dict[str, Any], durable: bool) -> None:
-    plan = plan_of(scenario)
     with place(durable) as folder:
-        got = run_engine(plan, scenario.lines, batches=batches, until_ms=scenario.until_ms, directory=folder, **interruption)
-    same(scenario, Oracle(plan, scenario.until_ms).run(scenario.lines), got)
+        same(scenario, oracle_of(scenario), engine_of(scenario, batches=batches, directory=folder, **interruption))
 
 
 @given(scenarios(sending=True), batch_sizes(), interruptions, in_rocksdb)
 def test_triggers_and_decisions_are_those_of_the_oracle(
     scenario: Scenario, batches: list[int], interruption: dict[str, Any], durable: bool
 ) -> None:
-    plan = plan_of(scenario)
     with place(durable) as folder:
-        got = run_engine(plan, scenario.lines, batches=batches, until_ms=scenario.until_ms, directory=folder, **interruption)
-    same(scenario, Oracle(plan, scenario.until_ms).run(scenario.lines), got)
+        same(scenario, oracle_of(scenario), engine_of(scenario, batches=batches, directory=folder, **interruption))
 
 
 @given(scenarios(sending=True), batch_sizes(), interruptions, crashes, in_rocksdb)
 def test_output_is_the_same_to_the_byte_whatever_the_batches_and_crashes(
     scenario: Scenario, batches: list[int], interruption: dict[str, Any], crash: Crash, durable: bool
 ) -> None:
-    plan = plan_of(scenario)
-    whole = run_engine(plan, scenario.lines, until_ms=scenario.until_ms)
+    whole = engine_of(scenario)
     with place(durable) as folder:
-        broken = run_engine(
-            plan, scenario.lines, batches=batches, until_ms=scenario.until_ms, directory=folder, crash=crash, **interruption
-        )
+        broken = engine_of(scenario, batches=batches, directory=folder, crash=crash, **interruption)
     assert whole.published == broken.published, f"{scenario}\nbatches {batches}, {interruption}, {crash}"
 
 
-@given(scenarios(), st.lists(st.tuples(st.integers(0, 40), st.integers(-4, 80)), min_size=1, max_size=4))
-def test_an_idle_input_lets_the_watermark_follow_the_clock(scenario: Scenario, ticks: list[tuple[int, int]]) -> None:
+@given(scenarios(), st.lists(st.tuples(st.integers(0, 40), st.integers(-4, 80)), min_size=1, max_size=4), st.integers(0, 4).map(bool))
+def test_an_idle_input_lets_the_watermark_follow_the_clock(scenario: Scenario, ticks: list[tuple[int, int]], clock_ahead: bool) -> None:
     plan = plan_of(scenario)
     oracle, lane, output, counts = Oracle(plan), *opened(plan), Counts()
     walls = {at: BASE_MS + 500 * offset for at, offset in ticks}
@@ -112,8 +125,9 @@ def test_an_idle_input_lets_the_watermark_follow_the_clock(scenario: Scenario, t
             oracle.settle(oracle.latest - plan.lateness_ms)
             lane.apply(Batch(0, 0, [], wall_ms=wall, idle=True))
         if line is not None:
-            oracle.record(line, offset, None, BASE_MS + 10**9)
-            lane.apply(Batch(0, 0, [(offset, None, line)], wall_ms=BASE_MS + 10**9))
+            wall = BASE_MS + 10**9 if clock_ahead else BASE_MS - 290_000
+            oracle.record(line, offset, scenario.log_ms, wall)
+            lane.apply(Batch(0, 0, [(offset, scenario.log_ms, line)] if line.strip() else [], wall_ms=wall))
     lane.close()
     got = parsed(output, counts)
     told = f"{scenario}\nidle before {dict(sorted(walls.items()))}"
@@ -153,19 +167,7 @@ FOUND = {
 @pytest.mark.parametrize("batches", [1, 1000])
 @pytest.mark.parametrize("scenario", FOUND.values(), ids=FOUND)
 def test_found_examples_stay_as_the_oracle_says(scenario: Scenario, batches: int, reopen: Sequence[int]) -> None:
-    plan = plan_of(scenario)
-    got = run_engine(plan, scenario.lines, batches=batches, until_ms=scenario.until_ms, reopen=reopen)
-    same(scenario, Oracle(plan, scenario.until_ms).run(scenario.lines), got)
-
-
-@given(segments())
-def test_segments_are_evaluated_by_depth_of_reference_then_by_id(rules: dict[str, str]) -> None:
-    plan = make_plan(rules)
-    depths: dict[str, int] = {}
-    for segment in plan.segments:
-        refers = [node["id"] for node in parts(segment.when) if isinstance(node, n.Call) and node["id"] is not None]
-        depths[segment.id] = max((depths[other] + 1 for other in refers), default=0)
-    assert [segment.id for segment in plan.segments] == sorted(depths, key=lambda id_: (depths[id_], id_))
+    same(scenario, oracle_of(scenario), engine_of(scenario, batches=batches, reopen=reopen))
 
 
 def test_the_generated_rules_use_every_call_operator_and_kind_of_node() -> None:

@@ -9,7 +9,8 @@ from operators.language.nodes import Call, CallRow, Parameter
 from operators.language.slots import Compared
 
 if TYPE_CHECKING:
-    from operators.language.compile import Context, Value
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
 
 
 def bucket(name: str, person: str) -> float:

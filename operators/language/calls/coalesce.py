@@ -8,7 +8,8 @@ from operators.language.nodes import Call, CallRow, Parameter
 from operators.language.slots import Compared
 
 if TYPE_CHECKING:
-    from operators.language.compile import Context, Value
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
 
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from operators.language.calls.events import EVENTS, FILTERS
+from operators.language.count_slots import measure_of
 from operators.language.nodes import Call, CallRow
-from operators.language.slots import Compared, CountSlot
+from operators.language.slots import Compared
 
 if TYPE_CHECKING:
-    from operators.language.compile import Context, Value
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
 
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call; its slot keeps no more than `compared` needs."""
-    slot = context.slot(CountSlot, call, compared)
+    slot = context.slot(measure_of(call), call, compared)
     slot.shown = True
     no = slot.no
     return lambda p, now: slot.value(p.slots.get(no), now)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from operators.language.calls.events import EVENTS, FILTERS
+from operators.language.edge_slots import EarliestSlot
 from operators.language.nodes import Call, CallRow
-from operators.language.slots import Compared, EarliestSlot
+from operators.language.slots import Compared
 
 if TYPE_CHECKING:
-    from operators.language.compile import Context, Value
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
 
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:

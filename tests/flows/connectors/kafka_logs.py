@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -32,7 +32,8 @@ class KafkaSourceLog(ClockedLog):
         produce(self.settings, self.topic, records)
 
     def build(self, start: Start = FRESH, *, live: bool = False) -> KafkaPartition:
-        return KafkaSource(self.settings, describe(self.settings, self.topic), lambda _: start[0] + 1, bounded=not live).build_part("in", "0", None)
+        topic = describe(self.settings, self.topic)
+        return KafkaSource(self.settings, topic, lambda _: start[0] + 1, bounded=not live).build_part("in", "0", None)
 
     def build_clocked(self, clock: ManualClock) -> KafkaPartition:
         topic = describe(self.settings, self.topic)
@@ -70,9 +71,14 @@ def produce(settings: KafkaSettings, topic: str, records: list[bytes], partition
 
 
 def read_committed(settings: KafkaSettings, topic: str, partition: int = 0) -> list[bytes]:
-    """The values that a read-committed reader finds in a partition, up to the end that it has now."""
+    """The values that a read-committed reader finds in a partition, once all transactions there are decided.
+
+    A commit that has returned is certain, and yet its marker may come to the partition a moment later.
+    """
+    end = end_of(settings, topic, partition, decided=False)
+    until(lambda: end_of(settings, topic, partition) >= end)
     consumer = Consumer(consumer_config(settings, lambda _: None))
-    low, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=DEADLINE_S)
+    low = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=DEADLINE_S)[0]
     consumer.assign([TopicPartition(topic, partition, low)])
     found: list[bytes] = []
     place = low
@@ -87,9 +93,10 @@ def read_committed(settings: KafkaSettings, topic: str, partition: int = 0) -> l
     return found
 
 
-def end_of(settings: KafkaSettings, topic: str, partition: int = 0) -> int:
-    """The offset before which all transactions of a partition are decided."""
-    consumer = Consumer(consumer_config(settings, lambda _: None))
+def end_of(settings: KafkaSettings, topic: str, partition: int = 0, *, decided: bool = True) -> int:
+    """The offset after a partition's last record, or before its first record of an open transaction."""
+    isolation = {"isolation.level": "read_committed" if decided else "read_uncommitted"}
+    consumer = Consumer(consumer_config(settings, lambda _: None) | isolation)
     end = int(consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=DEADLINE_S)[1])
     consumer.close()
     return end
@@ -104,8 +111,23 @@ def until(look: Callable[[], T]) -> T:
     raise AssertionError(f"not seen within {DEADLINE_S:g} s")
 
 
+def goes_on(partition: KafkaPartition, seen: Callable[[list[Batch]], object]) -> list[Batch]:
+    """The batches of a live partition until `seen` is content with them."""
+    found: list[Batch] = []
+
+    def look() -> object:
+        found.extend(partition.next_batch())
+        return seen(found)
+
+    until(look)
+    return found
+
+
 def settle(partition: KafkaPartition, end: int) -> list[Batch]:
     """What a live partition gives until it knows that it has read up to `end` and nothing is behind it."""
-    found: list[Batch] = []
-    until(lambda: found.extend(partition.next_batch()) or (partition._end_seen == partition.snapshot() >= end))
-    return found
+    return goes_on(partition, lambda _: partition._end_seen == partition.snapshot() >= end)
+
+
+def told(lines: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
+    """Level and text of the lines for users among those captured."""
+    return [(line["log_level"], line["event"]) for line in lines if line["log_level"] != "debug"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 
 import pytest
@@ -17,15 +17,15 @@ from operators.lane.ports import Batch
 from schemas.errors import UnavailableError, UsageError
 from tests.flows.connectors.contract import (
     IdleContract,
-    Partition,
     ManualClock,
+    Partition,
     SourceContract,
     assert_one_sentence,
     events,
     read,
     values,
 )
-from tests.flows.connectors.kafka_logs import KafkaSourceLog, end_of, produce, settle, until
+from tests.flows.connectors.kafka_logs import KafkaSourceLog, end_of, goes_on, produce, settle, told
 from tests.kafka_broker import Broker
 
 
@@ -38,7 +38,7 @@ def log(broker: Broker, plan_name: str) -> KafkaSourceLog:
 
 class TestKafkaSource(SourceContract, IdleContract):
     @pytest.fixture
-    def log(self, broker: Broker, plan_name: str) -> KafkaSourceLog:  # type: ignore[override]  # one log for both suites
+    def log(self, broker: Broker, plan_name: str) -> KafkaSourceLog:
         broker.create_topic(f"{plan_name}.events")
         return KafkaSourceLog(broker, plan_name)
 
@@ -52,13 +52,6 @@ class TestKafkaSource(SourceContract, IdleContract):
 def live(log: KafkaSourceLog, start: int = 0, watch_s: float = 5) -> KafkaPartition:
     """A live partition that looks at its topic every `watch_s`."""
     return KafkaSource(log.settings, describe(log.settings, log.topic), lambda _: start, watch_s=watch_s).build_part("in", "0", None)
-
-
-def goes_on(partition: KafkaPartition, seen: Callable[[list[Batch]], object]) -> list[Batch]:
-    """The batches of a live partition until `seen` is content with them."""
-    found: list[Batch] = []
-    until(lambda: found.extend(partition.next_batch()) or seen(found))
-    return found
 
 
 def test_reads_the_partitions_that_it_is_given(broker: Broker, plan_name: str) -> None:
@@ -84,7 +77,7 @@ def test_records_bring_their_offset_and_log_time_and_no_value_is_an_empty_one(lo
         producer.produce(log.topic, value, timestamp=ms)
     producer.flush()
     records = list(chain.from_iterable(batch.records for batch in read(log.build())))
-    assert [(0, 1_700_000_000_123, b"a"), (1, 1_700_000_000_456, b"")] == records
+    assert records == [(0, 1_700_000_000_123, b"a"), (1, 1_700_000_000_456, b"")]
 
 
 def test_reads_what_is_committed_past_markers_and_aborted_records(log: KafkaSourceLog) -> None:
@@ -102,7 +95,7 @@ def test_reads_what_is_committed_past_markers_and_aborted_records(log: KafkaSour
     producer.produce(log.topic, b"open")
     producer.flush()
     batches = read(log.build())
-    assert [(0, b"0"), (4, b"2")] == [(offset, value) for batch in batches for offset, _, value in batch.records]
+    assert [(offset, value) for batch in batches for offset, _, value in batch.records] == [(0, b"0"), (4, b"2")]
     assert batches[-1].end
     assert read(log.build((7, "")))[0].end
 
@@ -119,16 +112,16 @@ def test_starts_at_the_earliest_record_where_nothing_was_applied(log: KafkaSourc
     delete_before(broker, log.topic, 4)
     batches = read(log.build())
     assert events(6, first=4) == values(batches)
-    assert [4] == [batch.start for batch in batches]
+    assert [batch.start for batch in batches] == [4]
 
 
 def test_offsets_that_are_gone_are_refused(log: KafkaSourceLog, broker: Broker) -> None:
     log.append(events(10))
     delete_before(broker, log.topic, 6)
-    with pytest.raises(UnavailableError, match="offsets 4 to 5 are no longer in .* partition 0 \\(earliest is 6\\)") as caught:
+    with pytest.raises(UnavailableError, match=r"offsets 4 to 5 are no longer in .* partition 0 \(earliest is 6\)") as caught:
         log.build((3, ""))
     assert_one_sentence(caught.value)
-    with pytest.raises(UnavailableError, match="offset 12 is not in .* partition 0 \\(it ends at 10\\)") as caught:
+    with pytest.raises(UnavailableError, match=r"offset 12 is not in .* partition 0 \(it ends at 10\)") as caught:
         log.build((11, ""))
     assert_one_sentence(caught.value)
 
@@ -169,7 +162,7 @@ def test_a_changed_partition_count_is_refused(log: KafkaSourceLog) -> None:
     was = describe(log.settings, log.topic)
     for before in (Topic(was.name, was.id, 3), Topic(was.name, "another", 1)):
         partition = KafkaSource(log.settings, before, lambda _: 0).build_part("in", "0", None)
-        with pytest.raises(UnavailableError, match="had 3 when|made anew") as caught:
+        with pytest.raises(UnavailableError, match=r"had 3 when|made anew") as caught:
             goes_on(partition, lambda _: False)
         assert_one_sentence(caught.value)
         partition.close()
@@ -190,7 +183,7 @@ def test_goes_on_when_the_broker_is_back(broker: Broker, plan_name: str, kill: b
         found += goes_on(partition, lambda batches: values(batches) and len(told(lines)) == 2)
     assert events(6) == values(found)
     assert not any(batch.idle for batch in found)
-    assert [("warning", "Kafka does not answer; waiting for it"), ("info", "Kafka answers again")] == told(lines)
+    assert told(lines) == [("warning", "Kafka does not answer; waiting for it"), ("info", "Kafka answers again")]
     partition.close()
 
 
@@ -211,11 +204,6 @@ def no_stop() -> Iterator[None]:
     """Takes back the wish to stop that a test has set."""
     yield
     stop.clear()
-
-
-def told(lines: list[dict[str, object]]) -> list[tuple[object, object]]:
-    """The lines for users among those captured."""
-    return [(line["log_level"], line["event"]) for line in lines if line["log_level"] != "debug"]
 
 
 def delete_before(broker: Broker, topic: str, offset: int) -> None:

@@ -1,0 +1,187 @@
+"""`LatestSlot`, `EarliestSlot`: the last and the first event, or what they hold; for `since`, `last`, `since_first` and `first`."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from math import inf
+from operator import itemgetter
+from typing import Any
+
+from operators.decode import storable
+from operators.language.slots import Compared, Slot, Source, at_path, marks_of, next_mark
+from schemas.person import Person
+
+
+class LatestSlot(Slot):
+    """The latest event (by time, then arrival), or the value of its property: `since` and `last`.
+
+    State: `[armed, time, value]`, None for both where there is no event; with `after` also the arrival and the last event of `after`:
+    `[armed, time, value, arrival, position]`.
+    """
+
+    __slots__ = ("durations", "marks", "opaque", "shortest")
+
+    def __init__(self, no: int, source: Source, test: Callable[[dict[str, Any], int], Any] | None) -> None:
+        super().__init__(no, source, test)
+        self.durations: set[int] = set()
+        self.opaque = False
+        self.shortest: float = 0
+        self.marks: tuple[int, ...] = ()
+
+    def compared(self, uses: Compared) -> None:
+        self.opaque |= uses is None
+        if self.property is None:
+            self.durations |= {int(ms) for _, ms in uses or ()}
+
+    def settle(self) -> None:
+        self.shortest = 0 if self.opaque else min(self.durations, default=inf)
+        self.marks = marks_of(self.durations, self.within)
+
+    def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
+        value = None
+        if self.property is not None:
+            value = at_path(properties, self.property)
+            if value is None:
+                return 0
+            value = storable(value)
+        state = p.slots.get(self.no)
+        if state is None:
+            state = p.slots[self.no] = [0, None, None, 0, None] if self.after else [0, None, None]
+        before = state[1]
+        if before is not None and t < before:
+            return 0
+        if self.within is not None and t <= now - self.within:
+            return 0
+        same = before is not None and self.unchanged(state, before, value, now)
+        state[1] = t
+        state[2] = value
+        if self.after:
+            state[3] = n
+        elif same:
+            return 0
+        self.arm(p, state, now)
+        return self.mask
+
+    def unchanged(self, state: list[Any], before: int, value: Any, now: int) -> bool:
+        """True where no rule can tell the new latest event from the one before; its boundary can only be later then."""
+        if self.within is not None and before <= now - self.within:
+            return False
+        if self.property is not None:
+            return type(value) is type(state[2]) and not isinstance(value, (list, dict)) and bool(value == state[2])
+        return now - before < self.shortest
+
+    def follow(self, p: Person, t: int, n: int, now: int) -> int:
+        state = p.slots.get(self.no)
+        if state is None:
+            state = p.slots[self.no] = [0, None, None, 0, None]
+        if state[4] is not None and (t, n) <= tuple(state[4]):
+            return 0
+        state[4] = [t, n]
+        return self.mask if state[1] is not None else 0
+
+    def due(self, state: list[Any], now: int) -> int:
+        t = state[1]
+        return next_mark(t, self.marks, now) if t is not None else 0
+
+    def fire(self, p: Person, state: list[Any], now: int) -> int:
+        self.arm(p, state, now)
+        return self.mask if state[1] is not None and now - state[1] in self.marks else 0
+
+    def value(self, state: list[Any] | None, now: int) -> Any:
+        if state is None or state[1] is None or (self.within is not None and state[1] <= now - self.within):
+            return None
+        if self.after and (state[4] is None or (state[1], state[3]) <= tuple(state[4])):
+            return None
+        return now - state[1] if self.property is None else state[2]
+
+
+class EarliestSlot(Slot):
+    """The earliest event in the window, or the value of its property: `since_first` and `first`.
+
+    All events of the window are kept, since each becomes the earliest when those before it leave; without window and `after` only the
+    earliest. State: `[armed, [[time, arrival, value], ...], position of the last event of after]`.
+    """
+
+    __slots__ = ("durations", "marks")
+
+    def __init__(self, no: int, source: Source, test: Callable[[dict[str, Any], int], Any] | None) -> None:
+        super().__init__(no, source, test)
+        self.durations: set[int] = set()
+        self.marks: tuple[int, ...] = ()
+
+    def compared(self, uses: Compared) -> None:
+        if self.property is None:
+            self.durations |= {int(ms) for _, ms in uses or ()}
+
+    def settle(self) -> None:
+        self.marks = marks_of(self.durations, self.within)
+
+    def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
+        value = None
+        if self.property is not None:
+            value = at_path(properties, self.property)
+            if value is None:
+                return 0
+            value = storable(value)
+        state = p.slots.get(self.no)
+        if state is None:
+            state = p.slots[self.no] = [0, [], None]
+        kept = state[1]
+        if (state[2] is not None and (t, n) <= tuple(state[2])) or (self.within is not None and t <= now - self.within):
+            return 0
+        self.expire(kept, now)
+        place = bisect_right(kept, t, key=itemgetter(0))
+        if self.within is None and not self.after:
+            if place:
+                return 0
+            kept.clear()
+        kept.insert(place, [t, n, value])
+        if place:
+            return 0
+        self.arm(p, state, now)
+        return self.mask
+
+    def follow(self, p: Person, t: int, n: int, now: int) -> int:
+        state = p.slots.get(self.no)
+        if state is None:
+            state = p.slots[self.no] = [0, [], None]
+        if state[2] is not None and (t, n) <= tuple(state[2]):
+            return 0
+        first = state[2] is None
+        state[2] = [t, n]
+        kept = state[1]
+        gone = bisect_right(kept, (t, n), key=lambda event: (event[0], event[1]))
+        if not gone and not (first and kept):
+            return 0
+        del kept[:gone]
+        self.arm(p, state, now)
+        return self.mask
+
+    def fire(self, p: Person, state: list[Any], now: int) -> int:
+        # As in `CountSlot.fire`: a late event may be evaluated behind this boundary.
+        self.expire(state[1], p.clock)
+        self.arm(p, state, now)
+        return self.mask
+
+    def expire(self, kept: list[Any], now: int) -> None:
+        """Forgets what has left the window."""
+        if self.within is not None:
+            start = now - self.within
+            while kept and kept[0][0] <= start:
+                del kept[0]
+
+    def due(self, state: list[Any], now: int) -> int:
+        for t, _, _ in state[1]:
+            if self.within is None or t + self.within > now:
+                return next_mark(t, self.marks, now)
+        return 0
+
+    def value(self, state: list[Any] | None, now: int) -> Any:
+        if state is None or (self.after and state[2] is None):
+            return None
+        start = None if self.within is None else now - self.within
+        for t, _, value in state[1]:
+            if start is None or t > start:
+                return now - t if self.property is None else value
+        return None

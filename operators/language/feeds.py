@@ -1,0 +1,87 @@
+"""Where an event finds its slots: by its name, and by the value of a property where that is all a `where` asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from operators.language.expressions import Value
+from operators.language.slots import Slot, TimerSlot
+
+
+@dataclass(slots=True)
+class Rule:
+    """A compiled segment. `dependents` is the mask of the rules that refer to it, `calls` what `why` shows of it."""
+
+    no: int
+    id: str
+    version: str
+    test: Value
+    timers: tuple[TimerSlot, ...]
+    calls: tuple[tuple[str, Value], ...]
+    dependents: int = 0
+
+
+@dataclass(slots=True)
+class Feed:
+    """The slots of one event name.
+
+    `always` without `where`; `filtered` with one; `keyed` by the value of a property where the `where` is nothing but `property == 'text'`,
+    so that an event looks at the slots of its own value and at no others; `followers` have the name in their `after`.
+    """
+
+    always: list[Slot] = field(default_factory=list)
+    filtered: list[Slot] = field(default_factory=list)
+    keyed: dict[tuple[str, ...], dict[str, list[Slot]]] = field(default_factory=dict)
+    followers: list[Slot] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Rules:
+    """All segments of a plan, compiled. `birth` is the mask of the rules that can hold for a person of whom nothing is known;
+    `about` gives, by segment and event name, the slots that keep the latest event that the segment is about."""
+
+    rules: list[Rule] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    feeds: dict[str, Feed] = field(default_factory=dict)
+    named: dict[str, Feed] = field(default_factory=dict)
+    stars: dict[str, Feed] = field(default_factory=dict)
+    traits: dict[str, int] = field(default_factory=dict)
+    about: dict[str, list[tuple[str, Slot]]] = field(default_factory=dict)
+    birth: int = 0
+
+    def feed(self, name: str) -> Feed:
+        """The slots of an event name: its own, and those of the stars that it begins with."""
+        feed = self.feeds.get(name)
+        if feed is None:
+            if len(self.feeds) > len(self.named) + _MOST_NAMES:
+                self.feeds = dict(self.named)
+            feed = self.feeds[name] = self._starred(name, _NOTHING)
+        return feed
+
+    def settle_feeds(self) -> None:
+        """Called once, when all slots are known: names that stars begin take over their slots."""
+        for name, feed in list(self.feeds.items()):
+            self.feeds[name] = self._starred(name, feed)
+        self.named = dict(self.feeds)
+
+    def _starred(self, name: str, own: Feed) -> Feed:
+        feeds = [feed for prefix, feed in self.stars.items() if name.startswith(prefix)]
+        return merged([own, *feeds]) if feeds else own
+
+
+_NOTHING = Feed()
+_MOST_NAMES = 10_000
+"""Names that no rule writes out are remembered up to this number."""
+
+
+def merged(feeds: list[Feed]) -> Feed:
+    """One feed with the slots of all, each once."""
+    result = Feed()
+    for feed in feeds:
+        for mine, theirs in ((result.always, feed.always), (result.filtered, feed.filtered), (result.followers, feed.followers)):
+            mine.extend(slot for slot in theirs if slot not in mine)
+        for path, values in feed.keyed.items():
+            for text, slots in values.items():
+                kept = result.keyed.setdefault(path, {}).setdefault(text, [])
+                kept.extend(slot for slot in slots if slot not in kept)
+    return result

@@ -1,0 +1,220 @@
+"""The command line: what it prints where, its exit codes, its sentences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.commands.run import numbers
+from schemas.errors import UsageError
+from tests.command import beckon, environment, events, plan_folder, write_lines
+
+PLAN = ("--plan", "plan")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a plan and a few events."""
+    plan_folder(tmp_path / "plan")
+    write_lines(tmp_path / "events.jsonl", events(3, 12))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", *PLAN), "no input: give --input"),
+        (("run", "--input", "events.jsonl"), "no plan: give --plan"),
+        (("run", *PLAN, "--input", "events.jsonl", "--kafka", "b:1"), "exclude each other"),
+        (("run", *PLAN, "--kafka", "b:1", "--output", "out"), "--output goes with --input"),
+        (("run", *PLAN, "--kafka", "b:1", "--follow"), "--follow goes with --input"),
+        (("run", *PLAN, "--input", "events.jsonl", "--topic", "t"), "--topic goes with --kafka"),
+        (("run", *PLAN, "--input", "events.jsonl", "--create-topics"), "--create-topics goes with --kafka"),
+        (("run", *PLAN, "--input", "events.jsonl", "--follow", "--until", "2026-01-01"), "give one of them"),
+        (("run", *PLAN, "--input", "events.jsonl", "--until", "soon"), "like 2026-01-31T12:00:00Z; got 'soon'"),
+        (("run", *PLAN, "--input", "events.jsonl", "--workers", "2"), "one worker runs it"),
+        (("run", *PLAN, "--kafka", "b:1", "--addresses", "a:1;b:1"), "needs both"),
+        (("run", *PLAN, "--kafka", "b:1", "--process-id", "0"), "needs both"),
+        (("run", *PLAN, "--kafka", "b:1", "--addresses", "a:1;b:1", "--process-id", "2"), "from 0 to 1; got 2"),
+        (("run", *PLAN, "--kafka", "b:1", "--addresses", "a;b", "--process-id", "1"), "got 'a'"),
+        (("run", *PLAN, "--kafka", "b:1", "--partitions", "3-1"), "like 0-1,3; got '3-1'"),
+        (("run", *PLAN, "--kafka", "no broker"), "brokers must be like"),
+        (("run", "--plan", "nowhere", "--input", "events.jsonl"), "no plan folder nowhere"),
+        (("lint", "nowhere"), "no plan folder nowhere"),
+        (("import", "ecom", "--json"), "give --output a file"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else " ".join(value),
+)
+def test_wrong_usage_is_one_sentence_and_2(folder: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    done = beckon(*arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("beckon: ")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [("walk",), ("run", "--inptu", "x"), ("lint",), ("run", "--workers", "0"), ("profile", "show")])
+def test_what_the_parser_refuses_is_2_too(folder: Path, arguments: tuple[str, ...]) -> None:
+    done = beckon(*arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", *PLAN, "--input", "absent.jsonl"), "absent.jsonl is not there"),
+        (("profile", "show", "p0"), "there is no state in out/state"),
+        (("run", *PLAN, "--input", "events.jsonl", "--output", "plan/plan.yaml"), "plan/plan.yaml"),
+        (("run", *PLAN, "--input", "events.jsonl", "--state", "plan/plan.yaml"), "plan/plan.yaml"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence_and_3(folder: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    done = beckon(*arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("beckon: ")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_lint_of_a_good_plan(folder: Path) -> None:
+    done = beckon("lint", "plan", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "plan: no findings in 2 segments and 1 campaigns\n", "")
+    assert json.loads(beckon("lint", "plan", "--json", cwd=folder).stdout) == {"plan": "plan", "findings": []}
+
+
+def spoil(folder: Path) -> None:
+    """Two findings in two files, and a third in a file that is no text."""
+    (folder / "plan" / "plan.yaml").write_text("name: tiny\nlateness: 10 seconds\n", encoding="utf-8")
+    (folder / "plan" / "segments.yaml").write_text("segments:\n  looking: did('Product Viewed', within='1x')\n", encoding="utf-8")
+    (folder / "plan" / "campaigns" / "look.yaml").write_bytes(b"on: enters looking\nsteps: [{send: \xff}]\n")
+
+
+def test_lint_prints_all_findings_on_standard_output_and_ends_with_1(folder: Path) -> None:
+    spoil(folder)
+    done = beckon("lint", "plan", cwd=folder)
+    assert (done.returncode, done.stderr) == (1, "")
+    places = [line.split(": ", 1)[0] for line in done.stdout.splitlines()]
+    assert places == ["plan/campaigns/look.yaml:2:1", "plan/plan.yaml:2:11", "plan/segments.yaml:2:41"]
+    found = json.loads(beckon("lint", "plan", "--json", cwd=folder).stdout)["findings"]
+    assert [f"{each['file']}:{each['line']}:{each['column']}: {each['text']}" for each in found] == done.stdout.splitlines()
+
+
+def test_a_run_of_a_broken_plan_shows_all_findings_and_reads_nothing(folder: Path) -> None:
+    spoil(folder)
+    done = beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "beckon: the plan has 3 findings; nothing was read"
+    assert len(done.stderr.splitlines()) == 4
+    assert not (folder / "out").exists()
+
+
+def test_profile_shows_a_person(folder: Path) -> None:
+    assert beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder).returncode == 0
+    shown = beckon("profile", "show", "p1", *PLAN, "--events", "2", cwd=folder)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("p1  partition 0, 13 events")
+    assert "p1@example.com" in shown.stdout
+    found = json.loads(beckon("profile", "show", "p1", *PLAN, "--events", "2", "--json", cwd=folder).stdout)
+    assert (found["person"], found["partition"], found["events"]) == ("p1", 0, 13)
+    assert found["traits"]["email"] == {"value": "p1@example.com", "time": "2026-01-01T00:00:01.000Z"}
+    # The order at half past ten ended `looking`; the view at half past eleven is within the hour after it.
+    assert found["segments"] == [
+        {"segment": "buyers", "since": "2026-01-01T02:30:00.000Z", "values": {"did('Order Completed')": True}},
+        {
+            "segment": "looking",
+            "since": "2026-01-01T11:30:00.000Z",
+            "values": {"did('Product Viewed', within='1h')": True, "did('Order Completed', within='1h')": False},
+        },
+    ]
+    assert [(each["name"], each["time"]) for each in found["recent"]] == [
+        ("Product Viewed", "2026-01-01T11:30:00.000Z"),
+        ("Order Completed", "2026-01-01T10:30:00.000Z"),
+    ]
+
+
+def test_profile_without_the_plan_gives_segments_numbers(folder: Path) -> None:
+    beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    found = json.loads(beckon("profile", "show", "p1", "--json", cwd=folder).stdout)
+    assert [(each["segment"], each["values"]) for each in found["segments"]] == [("#0", {}), ("#1", {})]
+
+
+def test_profile_of_nobody_and_with_another_plan(folder: Path) -> None:
+    beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    nobody = beckon("profile", "show", "nobody", cwd=folder)
+    assert (nobody.returncode, nobody.stdout) == (3, "")
+    assert "no such person" in nobody.stderr
+    (folder / "plan" / "campaigns" / "look.yaml").unlink()
+    other = beckon("profile", "show", "p1", *PLAN, cwd=folder)
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "was made with the plan tiny" in other.stderr
+
+
+def test_schema_is_a_json_schema(tmp_path: Path) -> None:
+    document = json.loads(beckon("schema", cwd=tmp_path).stdout)
+    assert document["$schema"].startswith("https://json-schema.org/")
+    assert "segments.yaml" in document["properties"]
+
+
+def test_version(tmp_path: Path) -> None:
+    assert beckon("--version", cwd=tmp_path).stdout.startswith("beckon 0.")
+
+
+def test_the_environment_gives_what_options_do_not(folder: Path) -> None:
+    done = beckon("run", "--input", "events.jsonl", cwd=folder, BECKON_PLAN="plan", BECKON_OUTPUT="there", BECKON_KAFKA="unused:9092")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "there" / "state" / "lane-0").is_dir()
+
+
+def test_a_wrong_setting_is_named_and_its_value_is_not(folder: Path) -> None:
+    done = beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder, BECKON_KAFKA_SASL_MECHANISM="hunter2", BECKON_METRICS_PORT="x")
+    assert done.returncode == 2
+    assert "BECKON_KAFKA_SASL_MECHANISM" in done.stderr
+    assert "BECKON_METRICS_PORT" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_a_login_without_its_password_is_refused_before_a_broker_is_asked(folder: Path) -> None:
+    done = beckon("run", *PLAN, "--kafka", "b:9092", cwd=folder, BECKON_KAFKA_SASL_MECHANISM="PLAIN", BECKON_KAFKA_SASL_USERNAME="u")
+    assert done.returncode == 2
+    assert "password" in done.stderr
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    program = (
+        "import sys, flows.cli; sys.exit(any(name in sys.modules for name in ('bytewax', 'rocksdict', 'confluent_kafka', 'ruamel.yaml')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment(), check=False).returncode == 0
+
+
+def test_logs_are_json_lines_where_stderr_is_no_terminal(folder: Path) -> None:
+    done = beckon("run", *PLAN, "--input", "events.jsonl", "--metrics-port", "0", cwd=folder)
+    first, last = done.stderr.splitlines()
+    assert json.loads(first)["event"] == "metrics are served"
+    assert last.startswith("beckon: ")
+    quiet = beckon("run", *PLAN, "--input", "events.jsonl", "--metrics-port", "0", cwd=folder, BECKON_LOG_LEVEL="error")
+    assert quiet.stderr.startswith("beckon: ")
+
+
+def test_partitions_are_read_as_they_are_written() -> None:
+    assert numbers("0-2, 5,5") == [0, 1, 2, 5]
+    with pytest.raises(UsageError):
+        numbers("1;2")
+
+
+def test_a_bug_shows_its_traceback_without_the_values_of_variables(folder: Path) -> None:
+    program = (
+        "import sys, flows.plan_folder, flows.cli\n"
+        "def broken(folder):\n    address = 'anna' + '@example.com'\n    raise ZeroDivisionError('a bug')\n"
+        "flows.plan_folder.open_plan = broken\nsys.argv = ['beckon', 'lint', 'plan']\nflows.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):")
+    assert done.stderr.endswith("ZeroDivisionError: a bug\n")
+    assert "anna@example.com" not in done.stderr

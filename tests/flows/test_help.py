@@ -1,0 +1,107 @@
+"""Every command has help with an example, and every example works as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from flows.cli import app
+from tests.command import CACHE, SHOP, WAIT_S, beckon, environment, words, write_lines
+from tests.kafka_broker import Broker
+
+BROKER = "localhost:9092"
+"""What stands in examples for a broker."""
+
+EVENTS: list[dict[str, Any]] = [
+    {
+        "type": "identify",
+        "messageId": "1",
+        "userId": "anna",
+        "timestamp": "2024-01-01T10:00:00Z",
+        "traits": {"email": "anna@example.com"},
+    },
+    {"type": "track", "messageId": "2", "userId": "anna", "event": "Product Viewed", "timestamp": "2024-01-01T10:01:00Z"},
+]
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Every command that does something, by its words."""
+
+    def walk(command: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        inner = getattr(command, "commands", None)
+        if not inner:
+            yield path
+            return
+        for name, each in inner.items():
+            yield from walk(each, (*path, name))
+
+    return list(walk(typer.main.get_command(app), ()))
+
+
+def examples(command: tuple[str, ...], cwd: Path) -> list[str]:
+    """The examples in the help of a command."""
+    done = beckon(*command, "--help", cwd=cwd)
+    assert (done.returncode, done.stderr) == (0, "")
+    return re.findall(r"^ *\$ (beckon .+?) *$", done.stdout, re.MULTILINE)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What an example finds where it is tried: the example plan, some events, and the state of a run over them."""
+    shutil.copytree(SHOP, tmp_path / "deploy" / "shop")
+    write_lines(tmp_path / "events.jsonl", EVENTS)
+    done = beckon("run", "--plan", "deploy/shop", "--input", "events.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def execute(example: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """Runs an example as it stands, in a shell's words."""
+    _, *arguments = shlex.split(example)
+    env = environment(BECKON_CACHE=os.fspath(CACHE))
+    return subprocess.run(words(*arguments), cwd=cwd, env=env, capture_output=True, timeout=WAIT_S, check=False)
+
+
+def test_the_commands_are_these() -> None:
+    assert {" ".join(command) for command in commands()} == {"run", "lint", "profile show", "import ecom", "demo", "schema"}
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_examples_without_a_broker_work(command: tuple[str, ...], checkout: Path) -> None:
+    found = examples(command, checkout)
+    assert found != []
+    for example in found:
+        assert example.startswith(f"beckon {' '.join(command)}")
+        if BROKER not in example:
+            done = execute(example, checkout)
+            assert done.returncode == 0, (example, done.stderr.decode())
+
+
+def test_examples_with_a_broker_work(checkout: Path, broker: Broker) -> None:
+    found = [example for command in commands() for example in examples(command, checkout) if BROKER in example]
+    assert found != []
+    for example in found:
+        done = execute(example.replace(BROKER, broker.address), checkout)
+        assert done.returncode == 0, (example, done.stderr.decode())
+
+
+def test_the_first_help_names_every_command(tmp_path: Path) -> None:
+    for arguments in ((), ("--help",), ("-h",)):
+        said = beckon(*arguments, cwd=tmp_path).stdout
+        assert {name for name in ("run", "lint", "profile", "import", "demo", "schema") if f" {name} " in said} == {
+            "run",
+            "lint",
+            "profile",
+            "import",
+            "demo",
+            "schema",
+        }
