@@ -6,6 +6,7 @@ Only `true` is taken as true by `and`, `or`, `not` and `if`; a comparison with N
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -180,12 +181,50 @@ def _if(context: Context, node: If, compared: Compared) -> Value:
 def _compare(context: Context, node: Compare, compared: Compared) -> Value:
     left = context.value(node.left, _compared(node.op, node.right))
     right = context.value(node.right, _compared(FLIPPED[node.op], node.left))
+    for other, value, op in ((node.right, left, node.op), (node.left, right, FLIPPED[node.op])):
+        if isinstance(other, Duration):
+            return _against(value, op, other.ms)
+        if isinstance(other, Const) and type(other.value) in (int, float, str):
+            return _against(value, op, other.value)
     compare = COMPARE[node.op]
     return lambda subject, now: compare(left(subject, now), right(subject, now))
 
 
+def _against(value: Value, op: str, constant: Any) -> Value:
+    """A comparison with a number or a string that is written out: the same as `COMPARE`, with the constant's kind known beforehand."""
+    compare = _NATIVE[op]
+    if type(constant) is str:
+
+        def against_text(subject: Any, now: int) -> bool:
+            text = value(subject, now)
+            return type(text) is str and compare(text, constant)
+
+        return against_text
+
+    def against_number(subject: Any, now: int) -> bool:
+        number = value(subject, now)
+        kind = type(number)
+        return (kind is int or kind is float) and compare(number, constant)
+
+    return against_number
+
+
+_NATIVE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
 def _in(context: Context, node: In, compared: Compared) -> Value:
     item, box, negated = context.value(node.item, _compared("==", node.box)), context.value(node.box), node.negated
+    if isinstance(node.box, ListOf) and all(isinstance(each, Const) and type(each.value) is str for each in node.box.items):
+        texts = frozenset(each.value for each in node.box.items if isinstance(each, Const))
+        if texts:
+            return lambda subject, now: type(text := item(subject, now)) is str and (text in texts) is not negated
 
     def within(subject: Any, now: int) -> bool:
         value, values = item(subject, now), box(subject, now)
