@@ -7,6 +7,8 @@ folder of any run, and `show` prints it.
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -153,11 +155,13 @@ def _standing(entered: int, exited: int) -> Standing:
 def sample(record: dict[str, Any]) -> Sample:
     """A trigger for people: what brought it about, and the values that the rule, or else the event, had then."""
     data, context, why = record["data"], record["data"]["context"], record["data"]["why"]
-    cause = (context["event"] or "a group or alias") if context else "the passing of time"
+    event = (context["event"] or "a group or alias") if context else "an event"
     if "transition" in why:
-        occasion, values = f"{why['transition']['kind']} {why['transition']['segment']}, by {cause}", why["rule"]
+        transition, values = why["transition"], why["rule"]
+        cause = "the passing of time" if "time" in transition["cause"] else event
+        occasion = f"{transition['kind']} {transition['segment']}, by {cause}"
     else:
-        occasion, values = cause, {name: value for name, value in context["properties"].items() if not isinstance(value, list | dict)}
+        occasion, values = event, {name: value for name, value in context["properties"].items() if not isinstance(value, list | dict)}
     return Sample(
         data["campaign"],
         record["subject"],
@@ -206,12 +210,21 @@ def next_commands(report: DemoReport) -> list[tuple[str, str]]:
     person = report.summary.samples[0].person if report.summary.samples else "user_0000"
     plan, events = shlex.quote(report.plan), shlex.quote(f"{report.folder}/events.jsonl")
     output, state = shlex.quote(f"{report.folder}/output"), shlex.quote(f"{report.folder}/state")
+    beckon = _command()
     return [
-        ("what is known of one person", f"beckon profile show {person} --plan {plan} --state {state}"),
+        ("what is known of one person", f"{beckon} profile show {person} --plan {plan} --state {state}"),
         ("every trigger, decision and transition, as CloudEvents", f"ls {output}"),
-        ("change a rule, and check the plan", f"beckon lint {plan}"),
-        ("run it again, with output and state of its own", f"beckon run --plan {plan} --input {events} --output out --state state"),
+        ("change a rule, and check the plan", f"{beckon} lint {plan}"),
+        ("run it again, with output and state of its own", f"{beckon} run --plan {plan} --input {events} --output out --state state"),
     ]
+
+
+def _command() -> str:
+    """How the command is called here: `make` puts it into `.venv/bin`, which need not be on the path."""
+    here = Path(sys.argv[0])
+    if shutil.which("beckon") is not None or here.name != "beckon":
+        return "beckon"
+    return shlex.quote(str(here.relative_to(Path.cwd())) if here.is_absolute() and here.is_relative_to(Path.cwd()) else str(here))
 
 
 def _heading(out: Console, text: str) -> None:

@@ -61,7 +61,9 @@ class Decide:
         emit: Emit,
     ) -> None:
         """The campaigns that start when a person enters, or leaves, the segment."""
-        reason = {"transition": {"id": transition, "segment": segment, "kind": "entered" if entered else "exited"}, "rule": why}
+        cause = {"event": event.message_id} if event is not None else {"time": True}
+        kind = "entered" if entered else "exited"
+        reason = {"transition": {"id": transition, "segment": segment, "kind": kind, "cause": cause}, "rule": why}
         for campaign in campaigns:
             self._candidate(campaign, "", p, transition, now, event, reason, emit)
 
@@ -75,16 +77,18 @@ class Decide:
         for campaign, test in started:
             if test is not None and test(event.properties, now) is not True:
                 continue
-            key = _encode(at_path(event.properties, campaign.key)).decode() if campaign.key is not None else ""
-            entry = make_id(event.message_id, event.t)
+            key = _encode(_one_form(at_path(event.properties, campaign.key))).decode() if campaign.key is not None else ""
+            entry = make_id(emit.key(p.id, event.t, event, p.count))
             self._candidate(campaign, key, p, entry, now, event, {"event": event.message_id}, emit)
 
     def _candidate(
         self, campaign: Campaign, key: str, p: Person, entry: str, now: int, event: Event | None, why: dict[str, Any], emit: Emit
     ) -> None:
+        entered = False
         for step, send in enumerate(campaign.steps):
             id = make_id("trigger", campaign.id, entry, step, p.id)
-            reason = self._refusal(campaign, key, p, now)
+            reason = self._refusal(campaign, p) or (None if entered else self._entry(campaign, key, p, now)) or self._cap(p, now)
+            entered = entered or reason in (None, "cap")
             if reason is not None:
                 emit.decision(p.id, campaign.id, id, now, reason, {"step": step, "template": send.template, "why": why})
                 continue
@@ -105,8 +109,8 @@ class Decide:
                 },
             )
 
-    def _refusal(self, campaign: Campaign, key: str, p: Person, now: int) -> DecisionReason | None:
-        """The first check that refuses; None where the message may leave. Takes note of the entry."""
+    def _refusal(self, campaign: Campaign, p: Person) -> DecisionReason | None:
+        """The checks of the person: an address, the hold-outs."""
         address = _trait(p, "email")
         if type(address) is not str or not address:
             return "no_address"
@@ -114,12 +118,21 @@ class Decide:
             return "holdout"
         if campaign.holdout and bucket(f"{campaign.id}/holdout", p.id) < campaign.holdout:
             return "holdout"
-        if campaign.re_enter != "always":
-            place = f"{campaign.id}/{key}" if campaign.key is not None else campaign.id
-            last = p.entries.get(place)
-            if last is not None and (campaign.re_enter == "never" or now - last < campaign.re_enter):
-                return "re_entry"
-            p.entries[place] = now
+        return None
+
+    def _entry(self, campaign: Campaign, key: str, p: Person, now: int) -> DecisionReason | None:
+        """The check of re-entry, once an entry, whatever its steps; takes note of it."""
+        if campaign.re_enter == "always":
+            return None
+        place = f"{campaign.id}/{key}" if campaign.key is not None else campaign.id
+        last = p.entries.get(place)
+        if last is not None and (campaign.re_enter == "never" or now - last < campaign.re_enter):
+            return "re_entry"
+        p.entries[place] = now
+        return None
+
+    def _cap(self, p: Person, now: int) -> DecisionReason | None:
+        """The caps of the plan, over all campaigns."""
         for cap in self.plan.caps:
             if len(p.sent) - bisect_right(p.sent, now - cap.within_ms) >= cap.most:
                 return "cap"
@@ -140,6 +153,19 @@ class Decide:
         if self.most:
             insort(p.sent, now)
             del p.sent[: -self.most]
+
+
+def _one_form(value: Any) -> Any:
+    """The value with 1.0 as 1, so that equal values are one key.
+
+    >>> _one_form({"a": [1.0, 1.5]})
+    {'a': [1, 1.5]}
+    """
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is list:
+        return [_one_form(item) for item in value]
+    return {name: _one_form(item) for name, item in value.items()} if type(value) is dict else value
 
 
 def _trait(p: Person, name: str) -> Any:

@@ -32,16 +32,9 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
     """
     if len(raw) > MAX_RECORD_BYTES:
         return Reject("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are taken")
-    try:
-        record = _decode_record(raw)
-    except msgspec.ValidationError as error:
-        # Only a field of the envelope has a place in the message; without one the record itself is no object.
-        text = str(error)
-        return Reject("wrong_type" if "`$." in text and "out of range" not in text else "not_json", text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        return Reject("not_json", "broken UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
-    if raw.count(b"{") + raw.count(b"[") > _MOST_DEPTH and _deeper_than(record.properties or record.traits, _MOST_DEPTH):
-        return Reject("not_json", f"the record is nested deeper than {_MOST_DEPTH}")
+    record = _read(raw)
+    if isinstance(record, Reject):
+        return record
     kind = record.type
     if (
         len(raw) > MAX_ID_LENGTH
@@ -52,6 +45,9 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
         refused = _refused(record)
         if refused is not None:
             return refused
+    if log_ms is not None and not EARLIEST <= log_ms <= LATEST:
+        # A producer can give the log any number.
+        log_ms = None
     t: int | None
     stamp, received = record.timestamp, record.received_at
     try:
@@ -82,6 +78,24 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
         properties,
         clamped,
     )
+
+
+def _read(raw: bytes) -> Record | Reject:
+    """The fields of a record, or why it is no record."""
+    try:
+        if not raw.isascii():
+            # What no field asks for is skipped unread: JSON is UTF-8 throughout (RFC 8259, 8.1).
+            raw.decode()
+        record = _decode_record(raw)
+    except msgspec.ValidationError as error:
+        # Only a field of the envelope has a place in the message; without one the record itself is no object.
+        text = str(error)
+        return Reject("wrong_type" if "`$." in text and "out of range" not in text else "not_json", text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        return Reject("not_json", "broken UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
+    if raw.count(b"{") + raw.count(b"[") > _MOST_DEPTH and _deeper_than([record.properties, record.traits], _MOST_DEPTH):
+        return Reject("not_json", f"the record is nested deeper than {_MOST_DEPTH}")
+    return record
 
 
 def _refused(record: Record) -> Reject | None:
@@ -167,8 +181,8 @@ def _made_id(record: Record) -> str:
     return "made-" + blake2b(_encode(parts), digest_size=16).hexdigest()
 
 
-def _deeper_than(value: Any, most: int) -> bool:
-    level = [value]
+def _deeper_than(value: list[Any], most: int) -> bool:
+    level = value
     for _ in range(most):
         level = [
             inner

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from operators.instants import format_instant
+from operators.instants import EARLIEST, LATEST, format_instant
 from schemas.counts import Counts
 from schemas.event import Event
 from schemas.output import STREAMS, CloudEvent, DecisionReason, Output, Reject
@@ -30,10 +30,23 @@ def make_id(*parts: str | int) -> str:
     return blake2b(_encode(parts), digest_size=16).hexdigest()
 
 
-class Emit:
-    """Collects the outputs of a batch; `next` is the sequence number of the next one. `counts` is brought up with each."""
+class Occasion(NamedTuple):
+    """One evaluation of one person: `key` tells it from all others, the last three are JSON."""
 
-    def __init__(self, plan_name: str, next: int) -> None:
+    person: str
+    now: int
+    key: str
+    subject: str
+    time: str
+    cause: str
+
+
+class Emit:
+    """Collects the outputs of a batch; `next` is the sequence number of the next one. `counts` is brought up with each. `once` says that
+    the plan checks for duplicates."""
+
+    def __init__(self, plan_name: str, next: int, *, once: bool = True) -> None:
+        self.once = once
         self.source = f"beckon/{plan_name}"
         self.next = next
         self.outputs: list[Output] = []
@@ -54,23 +67,31 @@ class Emit:
         self.outputs.append(Output(stream, key, _encode(event)))
         self.next += 1
 
-    def transition(self, person: str, segment: str, version: str, entered: bool, now: int, event: Event | None, why: dict[str, Any]) -> str:
-        """A person entered or left a segment at `now`, by the event or, where that is None, by time. Gives the record's id."""
+    def occasion(self, person: str, now: int, event: Event | None, n: int = 0) -> Occasion:
+        """What all that happens to a person in one evaluation shares: by the event, the person's `n`-th, or, where that is
+        None, by time."""
+        subject, time = _text(person), format_instant(now)
+        if event is None:
+            return Occasion(person, now, f"[{subject},{now}]", subject, time, '{"time":true}')
+        return Occasion(person, now, self.key(person, now, event, n), subject, time, f'{{"event":{_text(event.message_id)}}}')
+
+    def key(self, person: str, now: int, event: Event, n: int) -> str:
+        """What tells an event of a person from all others. One messageId can stand for several: at different times or, where the plan does
+        not check for duplicates, of different number."""
+        parts = [person, now, event.message_id, event.t]
+        return _text(parts if self.once else [*parts, n])
+
+    def transition(self, occasion: Occasion, segment: str, version: str, entered: bool, why: dict[str, Any]) -> str:
+        """The person of the occasion entered or left a segment. Gives the record's id."""
         kind = "entered" if entered else "exited"
-        if event is not None:
-            # One messageId can stand for several events, far enough apart: their own times tell them apart.
-            id = make_id(person, segment, kind, now, event.message_id, event.t)
-            cause = f'{{"event":{_text(event.message_id)}}}'
-        else:
-            id = make_id(person, segment, kind, now)
-            cause = '{"time":true}'
+        id = blake2b(f"{occasion.key}{segment} {kind}".encode(), digest_size=16).hexdigest()
         # Transitions are most of what comes out: written by hand they cost half of what a struct does. Ids of segments need no escapes.
         value = (
-            f'{{"specversion":"1.0","id":"{id}","source":"{self.source}","type":"beckon.segment.{kind}","subject":{_text(person)},'
-            f'"time":"{format_instant(now)}","datacontenttype":"application/json","sequence":"{self.next}",'
-            f'"data":{{"segment":"{segment}","version":"{version}","cause":{cause},"why":{_text(why)}}}}}'
+            f'{{"specversion":"1.0","id":"{id}","source":"{self.source}","type":"beckon.segment.{kind}","subject":{occasion.subject},'
+            f'"time":"{occasion.time}","datacontenttype":"application/json","sequence":"{self.next}",'
+            f'"data":{{"segment":"{segment}","version":"{version}","cause":{occasion.cause},"why":{_text(why)}}}}}'
         )
-        self.outputs.append(Output(_TRANSITIONS, person, value.encode()))
+        self.outputs.append(Output(_TRANSITIONS, occasion.person, value.encode()))
         self.next += 1
         self.counts.transitions[segment, kind] += 1
         return id
@@ -92,5 +113,6 @@ class Emit:
         except UnicodeDecodeError:
             record = {"record_base64": b64encode(raw).decode()}
         data = {"reason": reject.reason, "detail": reject.detail, "source": {"partition": partition, "offset": offset}, **record}
-        self._put(_REJECTS, make_id("reject", partition, offset), "beckon.reject", None, log_ms, data)
+        time = log_ms if log_ms is not None and EARLIEST <= log_ms <= LATEST else None
+        self._put(_REJECTS, make_id("reject", partition, offset), "beckon.reject", None, time, data)
         self.counts.rejects[reject.reason] += 1

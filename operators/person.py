@@ -87,7 +87,7 @@ class PersonStage:
             no = item & SLOT_MASK
             state = p.slots[no]
             if state[0] == item >> SLOT_BITS:
-                state[0] = 0
+                state[0] = None
                 dirty |= slots[no].fire(p, state, now)
         return dirty
 
@@ -119,10 +119,14 @@ class PersonStage:
             if slot.test(properties, now) is True:  # type: ignore[misc]  # a slot in `filtered` has a test
                 dirty |= slot.add(p, t, n, properties, now)
         for path, values in feed.keyed.items():
-            value = at_path(properties, path)
-            if type(value) is str and value in values:
-                for slot in values[value]:
+            value = properties.get(path[0]) if len(path) == 1 else at_path(properties, path)
+            its = values.get(value) if type(value) is str else None
+            if its is not None:
+                for slot in its.always:
                     dirty |= slot.add(p, t, n, properties, now)
+                for slot in its.filtered:
+                    if slot.test(properties, now) is True:  # type: ignore[misc]  # as above
+                        dirty |= slot.add(p, t, n, properties, now)
         return dirty
 
     def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit) -> bool:
@@ -143,10 +147,13 @@ class PersonStage:
                 changed.append((rule, truth))
             for timer in rule.timers:
                 timer.start_anew(p, now)
+        if not changed:
+            return False
+        occasion = emit.occasion(p.id, now, event, p.count)
         for rule, entered in changed:
             why = {text: value(p, now) for text, value in rule.calls}
-            id = emit.transition(p.id, rule.id, rule.version, entered, now, event, why)
+            id = emit.transition(occasion, rule.id, rule.version, entered, why)
             campaigns = self.decide.transitions.get((rule.id, entered))
             if campaigns:
                 self.decide.on_transition(campaigns, p, rule.id, entered, id, now, event, why, emit)
-        return bool(changed)
+        return True

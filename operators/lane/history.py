@@ -7,18 +7,18 @@ that what should be gone is never more than what is kept.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from operators.decode import storable
-from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_key, history_prefix
+from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_key, history_prefix, numbered_key, read_message_id
 from operators.lane.store import Store, Writes
 from operators.plan.checked import Plan
 from schemas.event import Event
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Kept]).decode
-_STEP = b"\0"
-
 LATE_MS = 7 * 86_400_000
 """A messageId is known for this long beyond the plan's `duplicates`, so the check holds for records that are up to so late."""
 
@@ -30,7 +30,7 @@ class History:
         self._store = store
         self._keep = plan.history_ms is not None
         self._once_ms = plan.duplicates_ms
-        self._retention_ms = max(plan.history_ms or 0, (plan.duplicates_ms or 0) + LATE_MS)
+        self._retention_ms = max(plan.history_ms or 0, 0 if plan.duplicates_ms is None else plan.duplicates_ms + LATE_MS)
         self._on = self._keep or self._once_ms is not None
         self._added: dict[bytes, bytes] = {}
 
@@ -38,25 +38,27 @@ class History:
         """Takes the `n`-th event of a person in. Gives the bytes that it adds; -1 where it is a duplicate and changes nothing."""
         if not self._on:
             return 0
-        key = history_key(person, event.message_id)
         t = event.t
+        # As `Kept` lies in the store; a tuple is cheaper to make.
+        row = (t, n, event.kind, event.name, event.properties) if self._keep else (t, n)
+        before = None
         if self._once_ms is None:
-            # Without the check a messageId tells nothing apart: the number of arrival does.
-            key += _STEP + n.to_bytes(8, "big")
-            before = None
+            key = numbered_key(person, n, event.message_id)
         else:
-            before = self._added.get(key) or self._store.get(key)
-        row = [Kept(t, n, event.kind, event.name, event.properties)] if self._keep else [Kept(t, n)]
+            key = history_key(person, event.message_id)
+            if n > 1:
+                before = self._added.get(key) or self._store.get(key)
+        rows: list[Any] = [row]
         if before is not None:
             kept = _decode(before)
             if any(abs(t - other.t) < self._once_ms for other in kept):  # type: ignore[operator]  # None leaves no `before`
                 return -1
-            row = kept + row
+            rows = [*kept, row]
         try:
-            value = _encode(row)
+            value = _encode(rows)
         except OverflowError:
-            row[-1].properties = storable(event.properties)
-            value = _encode(row)
+            rows[-1] = (t, n, event.kind, event.name, storable(event.properties))
+            value = _encode(rows)
         self._added[key] = value
         return len(key) + len(value)
 
@@ -96,5 +98,5 @@ def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:
     """All kept events of a person with their messageIds, by time, then arrival."""
     prefix = history_prefix(person)
     pairs = store.scan(prefix, prefix + b"\xff", 1 << 30)
-    events = [(key[len(prefix) :].split(_STEP)[0].decode(), kept) for key, value in pairs for kept in _decode(value)]
+    events = [(read_message_id(key, prefix), kept) for key, value in pairs for kept in _decode(value)]
     return sorted(events, key=lambda event: (event[1].t, event[1].n))

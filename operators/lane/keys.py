@@ -4,7 +4,8 @@
 |---|---|
 | `m` | `Meta` |
 | `p` person | `Person` |
-| `h` length of person (a character), person, messageId | the person's events with that messageId: the history and the seen-set in one row |
+| `h` length of person (a character), person, `i`, messageId | the person's events with that messageId: history and seen-set in one row |
+| the same with `n`, number of arrival (8 bytes), messageId | one event, where the plan does not check for duplicates |
 | `o` sequence number (8 bytes) | `Row` of the outbox, by its first number |
 | `t` due (8 bytes), person | empty: the timer index |
 
@@ -79,8 +80,23 @@ def history_prefix(person: str) -> bytes:
 
 
 def history_key(person: str, message_id: str) -> bytes:
-    """Where the person's events with this messageId lie: `history_prefix`, then the messageId."""
-    return f"h{chr(len(person))}{person}{message_id}".encode()
+    """Where the person's events with this messageId lie, in a plan that tells events apart by it."""
+    return f"h{chr(len(person))}{person}i{message_id}".encode()
+
+
+def numbered_key(person: str, n: int, message_id: str) -> bytes:
+    """Where the person's `n`-th event lies, in a plan without the check for duplicates."""
+    return history_prefix(person) + b"n" + n.to_bytes(8, "big") + message_id.encode()
+
+
+def read_message_id(key: bytes, prefix: bytes) -> str:
+    """The messageId of a key of the history with this prefix.
+
+    >>> [read_message_id(key, history_prefix("u")) for key in (history_key("u", "m"), numbered_key("u", 1, "m"))]
+    ['m', 'm']
+    """
+    rest = key[len(prefix) :]
+    return rest[1 if rest[:1] == b"i" else 9 :].decode()
 
 
 def outbox_key(sequence: int) -> bytes:

@@ -72,7 +72,7 @@ class Lane:
         self._warm: dict[str, Person] = {}
         self._touched: dict[str, Person] = {}
         self._history = History(plan, store)
-        self._emit = Emit(plan.name, self._meta.sequence + 1)
+        self._emit = Emit(plan.name, self._meta.sequence + 1, once=plan.duplicates_ms is not None)
         self._begin()
 
     @property
@@ -99,6 +99,9 @@ class Lane:
         before = meta.offset
         total = Counts(partition=meta.partition, records=len(batch.records), lag=batch.lag)
         self._emit.counts = total
+        if meta.watermark is not None:
+            # What was due when the lane was last stopped between two commits of one pass.
+            self._fire(meta.watermark)
         middle = batch.records[len(batch.records) // 2][0] if batch.records else None
         wall_ms, until = batch.wall_ms, self._until
         for offset, log_ms, raw in batch.records:
@@ -179,6 +182,7 @@ class Lane:
             meta.oldest = t
         if meta.latest is None or t > meta.latest:
             meta.latest = t
+        if meta.watermark is None or t - self._plan.lateness_ms > watermark:
             self._pass(t - self._plan.lateness_ms)
         elif p.armed is not None and p.armed < watermark:
             self._fire(watermark)
@@ -275,12 +279,13 @@ class Lane:
         plan = self._plan
         if raw is None:
             return Meta(FORMAT, plan.name, plan.version, partition)
-        meta = _decode_meta(raw)
         again = "start with a new --state and read the input again"
-        if meta.format != FORMAT:
+        found = msgspec.msgpack.decode(raw)[0]
+        if found != FORMAT:
             raise UnavailableError(
-                f"the state has format {meta.format}, this version of Beckon writes {FORMAT}; use the version that made it, or {again}"
+                f"the state has format {found}, this version of Beckon writes {FORMAT}; use the version that made it, or {again}"
             )
+        meta = _decode_meta(raw)
         if (meta.plan, meta.version) != (plan.name, plan.version):
             raise UnavailableError(
                 f"the state was made with the plan {meta.plan} (version {meta.version}), this one is {plan.name} ({plan.version}); "

@@ -79,9 +79,13 @@ class RocksStore:
         self._sync = WriteOptions()
         self._sync.sync = True
         self._get = db.get
+        self._failed = False
 
     def get(self, key: bytes) -> bytes | None:
-        return self._get(key)
+        try:
+            return self._get(key)
+        except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
+            raise self._damaged(error) from error
 
     def scan(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         bounds = ReadOptions()
@@ -89,10 +93,13 @@ class RocksStore:
         iterator = self._db.iter(bounds)
         iterator.seek(start)
         pairs: list[tuple[bytes, bytes]] = []
-        while len(pairs) < limit and iterator.valid():
-            pairs.append((iterator.key(), iterator.value()))
-            iterator.next()
-        iterator.status()
+        try:
+            while len(pairs) < limit and iterator.valid():
+                pairs.append((iterator.key(), iterator.value()))
+                iterator.next()
+            iterator.status()
+        except Exception as error:  # as in `get`
+            raise self._damaged(error) from error
         return pairs
 
     def writes(self) -> Writes:
@@ -102,10 +109,17 @@ class RocksStore:
         assert isinstance(writes, WriteBatch)
         try:
             self._db.write(writes, self._sync)
-        except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
+        except Exception as error:  # as in `get`
+            self._failed = True
             raise UnavailableError(
                 f"the state in {self._path} cannot be written ({_status(error)}); mend the disk and start again: nothing is lost"
             ) from error
+
+    def _damaged(self, error: Exception) -> UnavailableError:
+        return UnavailableError(
+            f"the state in {self._path} is damaged ({_status(error)}); restore it from a backup, or start with a new --state "
+            f"and read the input again"
+        )
 
     def size(self) -> int:
         live = self._db.property_int_value("rocksdb.live-sst-files-size") or 0
@@ -113,7 +127,12 @@ class RocksStore:
 
     def close(self) -> None:
         if self._writable:
-            self._db.close()
+            try:
+                self._db.close()
+            except Exception as error:  # as in `get`
+                # After a write that failed RocksDB says the same again; what was acknowledged is on the disk all the same.
+                if not self._failed:
+                    raise UnavailableError(f"the state in {self._path} cannot be closed: {_status(error)}") from error
         else:
             del self._db, self._get
         if self._scratch is not None:

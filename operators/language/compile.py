@@ -16,7 +16,7 @@ from operators.language.durations import format_duration
 from operators.language.edge_slots import LatestSlot
 from operators.language.expressions import COMPILE, Value, calls_of, gives_duration
 from operators.language.feeds import Feed, Rule, Rules
-from operators.language.nodes import Call, Compare, Const, Node, Prop
+from operators.language.nodes import Call, Node
 from operators.language.slots import Compared, Slot, Source, TimerSlot
 from operators.plan.checked import Segment
 from schemas.errors import Finding, FindingsError
@@ -154,14 +154,7 @@ class Context:
 
     def _feed(self, slot: Slot, source: Source, where: Node | None) -> None:
         for name in source.events:
-            feed = self._place(name)
-            match where:
-                case None:
-                    feed.always.append(slot)
-                case Compare("==", Prop(path), Const(str() as text)) | Compare("==", Const(str() as text), Prop(path)):
-                    feed.keyed.setdefault(path, {}).setdefault(text, []).append(slot)
-                case _:
-                    feed.filtered.append(slot)
+            self._place(name).take(slot, where)
         for name in source.after or ():
             self._place(name).followers.append(slot)
 

@@ -55,7 +55,7 @@ class CountSlot(Slot):
             return 0
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, []]
+            state = p.slots[self.no] = [None, []]
         times = state[1]
         if self.keep == 1 and times:
             last = times[0]
@@ -102,21 +102,21 @@ class CountSlot(Slot):
         self.arm(p, state, now)
         return mask
 
-    def due(self, state: list[Any], now: int) -> int:
+    def due(self, state: list[Any], now: int) -> int | None:
         if self.within is None:
-            return 0
+            return None
         times = state[1]
         start = now - self.within
         if self.steps is None:
             staying = bisect_right(times, start, key=self.time_of)
-            return self.time_of(times[staying]) + self.within if staying < len(times) else 0
+            return self.time_of(times[staying]) + self.within if staying < len(times) else None
         # The count falls below a step when the step-th last event leaves; of those within reach the largest step falls first.
         for step in self.falling:
             if step <= len(times):
                 first = self.time_of(times[-step])
                 if first > start:
                     return first + self.within
-        return 0
+        return None
 
     def show(self, state: list[Any] | None, now: int) -> int | str:
         """The value as `why` shows it: a number, or `'>= 5'` where no more than 5 are kept since no comparison can tell more apart."""
@@ -138,12 +138,12 @@ class TotalSlot(CountSlot):
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, 0]
+            state = p.slots[self.no] = [None, 0]
         state[1] += 1
         return self.mask if self.steps is None or state[1] in self.steps else 0
 
-    def due(self, state: list[Any], now: int) -> int:
-        return 0
+    def due(self, state: list[Any], now: int) -> int | None:
+        return None
 
     def show(self, state: list[Any] | None, now: int) -> int | str:
         return self.value(state, now)
@@ -164,7 +164,7 @@ class CountAfterSlot(CountSlot):
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, [], None]
+            state = p.slots[self.no] = [None, [], None]
         if (state[2] is not None and (t, n) <= tuple(state[2])) or (self.within is not None and t <= now - self.within):
             return 0
         self.expire(state[1], now)
@@ -174,7 +174,7 @@ class CountAfterSlot(CountSlot):
     def follow(self, p: Person, t: int, n: int, now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, [], None]
+            state = p.slots[self.no] = [None, [], None]
         if state[2] is not None and (t, n) <= tuple(state[2]):
             return 0
         first = state[2] is None

@@ -47,7 +47,7 @@ class LatestSlot(Slot):
             value = storable(value)
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, None, None, 0, None] if self.after else [0, None, None]
+            state = p.slots[self.no] = [None, None, None, 0, None] if self.after else [None, None, None]
         before = state[1]
         if before is not None and t < before:
             return 0
@@ -74,15 +74,15 @@ class LatestSlot(Slot):
     def follow(self, p: Person, t: int, n: int, now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, None, None, 0, None]
+            state = p.slots[self.no] = [None, None, None, 0, None]
         if state[4] is not None and (t, n) <= tuple(state[4]):
             return 0
         state[4] = [t, n]
         return self.mask if state[1] is not None else 0
 
-    def due(self, state: list[Any], now: int) -> int:
+    def due(self, state: list[Any], now: int) -> int | None:
         t = state[1]
-        return next_mark(t, self.marks, now) if t is not None else 0
+        return next_mark(t, self.marks, now) if t is not None else None
 
     def fire(self, p: Person, state: list[Any], now: int) -> int:
         self.arm(p, state, now)
@@ -126,7 +126,7 @@ class EarliestSlot(Slot):
             value = storable(value)
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, [], None]
+            state = p.slots[self.no] = [None, [], None]
         kept = state[1]
         if (state[2] is not None and (t, n) <= tuple(state[2])) or (self.within is not None and t <= now - self.within):
             return 0
@@ -145,7 +145,7 @@ class EarliestSlot(Slot):
     def follow(self, p: Person, t: int, n: int, now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0, [], None]
+            state = p.slots[self.no] = [None, [], None]
         if state[2] is not None and (t, n) <= tuple(state[2]):
             return 0
         first = state[2] is None
@@ -171,11 +171,11 @@ class EarliestSlot(Slot):
             while kept and kept[0][0] <= start:
                 del kept[0]
 
-    def due(self, state: list[Any], now: int) -> int:
+    def due(self, state: list[Any], now: int) -> int | None:
         for t, _, _ in state[1]:
             if self.within is None or t + self.within > now:
                 return next_mark(t, self.marks, now)
-        return 0
+        return None
 
     def value(self, state: list[Any] | None, now: int) -> Any:
         if state is None or (self.after and state[2] is None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from operators.language.expressions import Value
+from operators.language.nodes import And, Compare, Const, Node, Prop
 from operators.language.slots import Slot, TimerSlot
 
 
@@ -25,14 +26,39 @@ class Rule:
 class Feed:
     """The slots of one event name.
 
-    `always` without `where`; `filtered` with one; `keyed` by the value of a property where the `where` is nothing but `property == 'text'`,
-    so that an event looks at the slots of its own value and at no others; `followers` have the name in their `after`.
+    `always` without `where`; `filtered` with one; `keyed` by the value of a property, for each `where` that asks for `property == 'text'`,
+    alone or among other things: an event looks at the slots of its own value and at no others. `followers` have the name in their `after`.
     """
 
     always: list[Slot] = field(default_factory=list)
     filtered: list[Slot] = field(default_factory=list)
-    keyed: dict[tuple[str, ...], dict[str, list[Slot]]] = field(default_factory=dict)
+    keyed: dict[tuple[str, ...], dict[str, Feed]] = field(default_factory=dict)
     followers: list[Slot] = field(default_factory=list)
+
+    def take(self, slot: Slot, where: Node | None) -> None:
+        """Adds a slot where its `where` says."""
+        match where:
+            case None:
+                self.always.append(slot)
+                return
+            case And(items):
+                parts, place = items, "filtered"
+            case _:
+                parts, place = (where,), "always"
+        for part in parts:
+            match part:
+                case Compare("==", Prop(path), Const(str() as text)) | Compare("==", Const(str() as text), Prop(path)):
+                    getattr(self.keyed.setdefault(path, {}).setdefault(text, Feed()), place).append(slot)
+                    return
+        self.filtered.append(slot)
+
+    def merge(self, other: Feed) -> None:
+        """Takes over the slots of another feed, each once."""
+        for mine, theirs in ((self.always, other.always), (self.filtered, other.filtered), (self.followers, other.followers)):
+            mine.extend(slot for slot in theirs if slot not in mine)
+        for path, values in other.keyed.items():
+            for text, inner in values.items():
+                self.keyed.setdefault(path, {}).setdefault(text, Feed()).merge(inner)
 
 
 @dataclass(slots=True)
@@ -65,23 +91,15 @@ class Rules:
         self.named = dict(self.feeds)
 
     def _starred(self, name: str, own: Feed) -> Feed:
-        feeds = [feed for prefix, feed in self.stars.items() if name.startswith(prefix)]
-        return merged([own, *feeds]) if feeds else own
+        starred = [feed for prefix, feed in self.stars.items() if name.startswith(prefix)]
+        if not starred:
+            return own
+        feed = Feed()
+        for each in (own, *starred):
+            feed.merge(each)
+        return feed
 
 
 _NOTHING = Feed()
 _MOST_NAMES = 10_000
 """Names that no rule writes out are remembered up to this number."""
-
-
-def merged(feeds: list[Feed]) -> Feed:
-    """One feed with the slots of all, each once."""
-    result = Feed()
-    for feed in feeds:
-        for mine, theirs in ((result.always, feed.always), (result.filtered, feed.filtered), (result.followers, feed.followers)):
-            mine.extend(slot for slot in theirs if slot not in mine)
-        for path, values in feed.keyed.items():
-            for text, slots in values.items():
-                kept = result.keyed.setdefault(path, {}).setdefault(text, [])
-                kept.extend(slot for slot in slots if slot not in kept)
-    return result

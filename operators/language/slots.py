@@ -1,7 +1,7 @@
 """Slots: the windowed state of a person that rules are computed from, kept up event by event.
 
 A slot is one distinct (measure, events, where, within, after, property), shared by all rules that need it. Its state is a list whose first
-item is the instant for which the slot stands in the person's heap (0: it does not); the rest is the measure's own and holds no more than
+item is the instant for which the slot stands in the person's heap (None: it does not); the rest is the measure's own and holds no more than
 its comparisons need.
 
 The rules of the file:
@@ -70,7 +70,7 @@ class Slot:
     def arm(self, p: Person, state: list[Any], now: int) -> None:
         """Puts the earliest boundary after `now` into the person's heap, unless an entry that is no later stands there."""
         due = self.due(state, now)
-        if due and (not state[0] or due < state[0]):
+        if due is not None and (state[0] is None or due < state[0]):
             state[0] = due
             heappush(p.heap, due << SLOT_BITS | self.no)
 
@@ -78,8 +78,8 @@ class Slot:
         """As `arm`, also where the boundaries after `now` were evaluated before."""
         self.arm(p, state, now)
 
-    def due(self, state: list[Any], now: int) -> int:
-        """The earliest boundary after `now`, 0 where there is none."""
+    def due(self, state: list[Any], now: int) -> int | None:
+        """The earliest boundary after `now`, None where there is none."""
         raise NotImplementedError(type(self).__name__)
 
     def value(self, state: list[Any] | None, now: int) -> Any:
@@ -87,17 +87,17 @@ class Slot:
         raise NotImplementedError(type(self).__name__)
 
 
-def next_mark(start: int, marks: tuple[int, ...], now: int) -> int:
-    """The earliest `start + mark` after `now`, 0 where there is none; marks ascend.
+def next_mark(start: int, marks: tuple[int, ...], now: int) -> int | None:
+    """The earliest `start + mark` after `now`, None where there is none; marks ascend.
 
     >>> next_mark(100, (5, 10), 105), next_mark(100, (5, 10), 110)
-    (110, 0)
+    (110, None)
     """
     elapsed = now - start
     for mark in marks:
         if mark > elapsed:
             return start + mark
-    return 0
+    return None
 
 
 def marks_of(durations: set[int], within: int | None) -> tuple[int, ...]:
@@ -131,13 +131,13 @@ class TimerSlot(Slot):
     def start_anew(self, p: Person, now: int) -> None:
         """Arms the next boundary of what the duration now counts from."""
         start = self.start(p, now)
-        due = next_mark(start, self.marks, now) if start is not None else 0
-        if not due:
+        due = next_mark(start, self.marks, now) if start is not None else None
+        if due is None:
             return
         state = p.slots.get(self.no)
         if state is None:
-            state = p.slots[self.no] = [0]
-        if not state[0] or due < state[0]:
+            state = p.slots[self.no] = [None]
+        if state[0] is None or due < state[0]:
             state[0] = due
             heappush(p.heap, due << SLOT_BITS | self.no)
 

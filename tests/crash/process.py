@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ BECKON = (str(Path(sys.executable).with_name("beckon")),)
 JOB = (sys.executable, "-m", "tests.crash.job")
 
 PATIENCE_S = 120
-"""After so long a process that must end has failed."""
+"""After so long what has not come to pass will not."""
 
 
 class Process:
@@ -70,8 +71,18 @@ class Process:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Asks again and again, each time of a broker or a file, until the answer is yes; AssertionError where the process ends before."""
-        while not holds():
+        for _ in patiently():
+            if holds():
+                return
             assert self.running, f"ended with {self._popen.returncode} before its time:\n{self.stderr}"
+
+
+def patiently() -> Iterator[None]:
+    """Goes on as long as something is worth waiting for; TimeoutError then."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        yield
+    raise TimeoutError(f"waited {PATIENCE_S} s in vain")
 
 
 def run(command: Sequence[str | Path], log: Path) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -68,11 +67,10 @@ NO_INSTANTS = [
 
 
 @pytest.fixture(autouse=True)
-def no_cache() -> Iterator[None]:
+def no_cache() -> None:
     """Each test begins with nothing met."""
     instants.minutes.clear()
     instants.rests.clear()
-    return
 
 
 @pytest.mark.parametrize(("text", "expected"), FORMS.items(), ids=range(len(FORMS)))
@@ -95,6 +93,14 @@ def test_the_caches_change_no_outcome() -> None:
         for text in NO_INSTANTS:
             with pytest.raises(ValueError, match=r".+"):
                 parse_instant(text)
+
+
+def test_parts_that_were_met_do_not_make_an_instant_beyond_the_ends_of_time() -> None:
+    for met in ("2026-01-05T00:00:00.999-00:01", "2026-01-05T00:00:00.999+00:01", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.999Z"):
+        parse_instant(met)
+    for text in ("9999-12-31T23:59:59.999-00:01", "0001-01-01T00:00:00.999+00:01"):
+        with pytest.raises(ValueError, match="outside the years"):
+            parse_instant(text)
 
 
 @given(

@@ -1,5 +1,6 @@
-"""States that cannot be continued: in use, of another plan, damaged, gone backwards, or on a full disk. Each is refused in words, and nothing is lost in silence.
+"""States that cannot be continued: in use, of another plan, damaged, gone backwards, or on a full disk.
 
+Each is refused in words, and nothing is lost in silence.
 The states are made by processes that are killed, and damaged byte by byte in real RocksDB files.
 """
 
@@ -155,7 +156,7 @@ def flipped(file: Path, place: int, bits: int = 0xFF) -> None:
 def test_a_killed_process_leaves_a_state_that_goes_on(state: Path) -> None:
     output = expected()
     lane = lane_over(state, output)
-    assert 3 * BATCHES - 1 == lane.offset
+    assert lane.offset == 3 * BATCHES - 1
     for batch in batches(BATCHES - 5, BATCHES + 5):
         lane.apply(batch)
     lane.close()
@@ -191,7 +192,9 @@ OTHER_PLANS = {
 
 @pytest.mark.parametrize("plan", OTHER_PLANS.values(), ids=OTHER_PLANS)
 def test_a_state_of_another_plan_is_refused(state: Path, plan: Plan) -> None:
-    with pytest.raises(UnavailableError, match=r"the state was made with the plan test .* go back to that plan, or start with a new --state"):
+    with pytest.raises(
+        UnavailableError, match=r"the state was made with the plan test .* go back to that plan, or start with a new --state"
+    ):
         lane_over(state, plan=plan)
     lane_over(state).close()
 
@@ -216,7 +219,9 @@ def test_a_state_of_another_format_is_refused(state: Path) -> None:
     writes.put(META, msgspec.msgpack.encode(meta))
     store.write(writes)
     store.close()
-    with pytest.raises(UnavailableError, match=rf"the state has format {FORMAT + 1}, this version of Beckon writes {FORMAT}; use the version"):
+    with pytest.raises(
+        UnavailableError, match=rf"the state has format {FORMAT + 1}, this version of Beckon writes {FORMAT}; use the version"
+    ):
         lane_over(state)
 
 
@@ -254,13 +259,13 @@ def test_a_state_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_state_has_no_position_and_no_view(tmp_path: Path) -> None:
-    assert (-1, "") == read_position(tmp_path / "nothing")
+    assert read_position(tmp_path / "nothing") == (-1, "")
     with pytest.raises(UnavailableError, match="there is no state in"):
         open_live(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 
 
-@pytest.mark.parametrize("name", ["CURRENT", "MANIFEST-*", "rocksdict-config.json"])
+@pytest.mark.parametrize("name", ["CURRENT", "MANIFEST-*"])
 def test_files_of_a_state_that_hold_nonsense_are_refused(state: Path, name: str) -> None:
     for file in state.glob(name):
         file.write_bytes(b"nonsense")
@@ -283,14 +288,14 @@ def test_a_log_with_a_broken_middle_is_refused(state: Path, share: float) -> Non
         open_store(state)
 
 
-@pytest.mark.parametrize("cut", [1, 3, 8, 50, 300])
+@pytest.mark.parametrize("cut", [1, 3, 8, 50, 200])
 def test_a_torn_tail_is_cut_and_what_it_held_is_applied_again(state: Path, cut: int) -> None:
     """The process died in its last write: that batch was never published."""
     log = log_of(state)
     log.write_bytes(log.read_bytes()[:-cut])
-    output = expected(BATCHES - 5)
+    output = expected(BATCHES - 1)
     lane = lane_over(state, output)
-    assert 3 * (BATCHES - 5) - 1 <= lane.offset < 3 * BATCHES - 1
+    assert lane.offset == 3 * (BATCHES - 1) - 1
     for batch in batches(BATCHES - 8, BATCHES):
         lane.apply(batch)
     lane.close()
@@ -308,10 +313,10 @@ def test_no_cut_of_the_log_loses_anything_unnoticed(state: Path) -> None:
             lane_over(copy, output)
 
 
-def records_of(log: bytes) -> Iterator[int]:
-    """Where the records of a RocksDB log shorter than a block begin: checksum (4 bytes), length (2), type (1), content."""
-    place = 0
-    while place + 7 <= len(log) and place + 7 < 32_768:
+def last_records(log: bytes) -> Iterator[int]:
+    """Where the records in the last block (of 32 KiB) of a RocksDB log begin: checksum (4 bytes), length (2), type (1), content."""
+    place = len(log) // 32_768 * 32_768
+    while place + 7 <= len(log):
         yield place
         place += 7 + int.from_bytes(log[place + 4 : place + 6], "little")
 
@@ -324,12 +329,12 @@ def test_no_flipped_bit_of_the_log_loses_anything_unnoticed(state: Path, change:
     if change == "any byte":
         places = [(place, 0x01) for place in range(0, len(whole), len(whole) // 60)]
     else:
-        places = [(place + 5, 0x80) for place in list(records_of(whole))[::8]]
+        places = [(place + 5, 0x80) for place in last_records(whole)]
     silent = 0
     for number, (place, bits) in enumerate(places):
         copy = Path(shutil.copytree(state, state.parent / f"flip-{number}"))
         flipped(log_of(copy), place, bits)
-        with pytest.raises(UnavailableError, match="is damaged|the state went backwards") as refused:
+        with pytest.raises(UnavailableError, match=r"is damaged|the state went backwards") as refused:
             lane_over(copy, output)
         silent += "went backwards" in str(refused.value)
     assert change == "any byte" or silent > 0
@@ -340,7 +345,7 @@ def test_no_flipped_bit_of_the_log_loses_anything_unnoticed(state: Path, change:
 
 def test_a_state_whose_log_was_deleted_is_refused(state: Path) -> None:
     log_of(state).unlink()
-    with pytest.raises(UnavailableError, match=r"the state went backwards: output \d+ \(offset 119\) is published.* restore the newest state"):
+    with pytest.raises(UnavailableError, match=r"the state went backwards: .* restore the newest state, or start with a new --state"):
         lane_over(state, expected())
 
 
@@ -348,7 +353,7 @@ def test_a_state_whose_log_was_deleted_is_refused(state: Path) -> None:
 def test_a_state_whose_files_were_deleted_is_refused(state: Path, name: str) -> None:
     for file in state.glob(name):
         file.unlink()
-    with pytest.raises(UnavailableError, match=r"the state went backwards|cannot be opened"):
+    with pytest.raises(UnavailableError, match=r"the state went backwards|is damaged"):
         lane_over(state, expected())
 
 
@@ -458,6 +463,7 @@ for batch in t.batches():
         lane.apply(batch)
     except UnavailableError as error:
         words.append(str(error))
+        break
 published = output.progress[0].offset
 try:
     lane.close()
@@ -489,9 +495,11 @@ except UnavailableError as error:
 
 @pytest.mark.parametrize("limit", [3000, 10_000, 20_001])
 def test_a_full_disk_stops_the_lane_in_words_and_nothing_is_lost_or_twice(tmp_path: Path, limit: int) -> None:
-    words, _, _, published, offset, whole = json.loads(run_child(FILL_THE_DISK, tmp_path / "lane-0", str(limit)))
-    assert len(words) >= 2
-    assert all("cannot be written" in text and "mend the disk and start again" in text for text in words)
+    [words], closed, again, published, offset, whole = json.loads(run_child(FILL_THE_DISK, tmp_path / "lane-0", str(limit)))
+    assert "cannot be written" in words
+    assert "mend the disk and start again" in words
+    assert closed is None or "the state in" in closed
+    assert again is None or "cannot be" in again
     assert published <= offset < 3 * BATCHES - 1
     assert whole
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class Kept:
 
 
 @pytest.fixture(params=["in the batch", "in the store"])
-def between(request: pytest.FixtureRequest) -> Iterator[Any]:
+def between(request: pytest.FixtureRequest) -> Callable[[Kept], None]:
     """What happens between two events: nothing, or a write."""
 
     def step(kept: Kept) -> None:
@@ -79,7 +79,9 @@ AWAY = {0: False, 1: False, WEEK - 1: False, WEEK: True, WEEK + 1: True, 10 * WE
 
 @pytest.mark.parametrize("direction", [1, -1])
 @pytest.mark.parametrize(("away", "taken"), AWAY.items())
-def test_a_duplicate_is_less_than_the_window_away_in_either_direction(between: Any, away: int, taken: bool, direction: int) -> None:
+def test_a_duplicate_is_less_than_the_window_away_in_either_direction(
+    between: Callable[[Kept], None], away: int, taken: bool, direction: int
+) -> None:
     kept = Kept(plan_with(duplicates="7d"))
     assert kept.add(BASE)
     between(kept)
@@ -88,7 +90,7 @@ def test_a_duplicate_is_less_than_the_window_away_in_either_direction(between: A
     assert kept.add(BASE, person="v")
 
 
-def test_every_event_with_the_id_counts_not_the_last_alone(between: Any) -> None:
+def test_every_event_with_the_id_counts_not_the_last_alone(between: Callable[[Kept], None]) -> None:
     kept = Kept(plan_with(duplicates="7d"))
     assert [kept.add(BASE), kept.add(BASE + 2 * WEEK)] == [True, True]
     between(kept)
@@ -108,13 +110,13 @@ def test_ids_are_told_apart_by_person_and_text() -> None:
         assert sorted(names) == sorted(id for _, id in kept.read(person))
 
 
-def test_without_the_check_each_record_is_an_event(between: Any) -> None:
+def test_without_the_check_each_record_is_an_event(between: Callable[[Kept], None]) -> None:
     kept = Kept(plan_with(duplicates="off"))
     assert kept.add(BASE, x=1)
     between(kept)
     assert kept.add(BASE, x=2)
     kept.flush()
-    assert [("m", {"x": 1}), ("m", {"x": 2})] == [(id, row.properties) for id, row in read_history(kept.store, "u")]
+    assert [(id, row.properties) for id, row in read_history(kept.store, "u")] == [("m", {"x": 1}), ("m", {"x": 2})]
 
 
 def test_without_the_check_ids_with_nul_are_read_back_whole() -> None:
@@ -126,13 +128,13 @@ def test_without_the_check_ids_with_nul_are_read_back_whole() -> None:
     assert ids == [id for _, id in kept.read()]
 
 
-def test_without_history_only_what_the_check_needs_is_kept(between: Any) -> None:
+def test_without_history_only_what_the_check_needs_is_kept(between: Callable[[Kept], None]) -> None:
     kept = Kept(plan_with(history="none", duplicates="7d"))
     assert kept.add(BASE, x="secret")
     between(kept)
     assert not kept.add(BASE + WEEK - 1, x="secret")
     kept.flush()
-    assert [(None, None)] == [(row.name, row.properties) for _, row in read_history(kept.store, "u")]
+    assert [(row.name, row.properties) for _, row in read_history(kept.store, "u")] == [(None, None)]
     assert b"secret" not in b"".join(value for _, value in kept.store.scan(b"", b"\xff", 100))
 
 
@@ -161,8 +163,8 @@ def test_the_content_of_an_event_is_read_back() -> None:
     kept.add(BASE + 1, "huge", x=10**400, y=[-(2**64)])
     kept.flush()
     first, second = (row for _, row in read_history(kept.store, "u"))
-    assert ("track", "A", {"x": [1, {"y": None}], "z": 2**63}) == (first.kind, first.name, first.properties)
-    assert {"x": 1.7976931348623157e308, "y": [-(2.0**64)]} == second.properties
+    assert (first.kind, first.name, first.properties) == ("track", "A", {"x": [1, {"y": None}], "z": 2**63})
+    assert second.properties == {"x": 1.7976931348623157e308, "y": [-(2.0**64)]}
 
 
 # --- retention ------------------------------------------------------------------------------------------------------------------------
@@ -246,7 +248,7 @@ def test_the_sweep_goes_on_where_it_was_after_the_state_is_opened_again(tmp_path
             meta, n = kept.meta, kept.n
             kept = Kept(kept.plan, store)
             kept.meta, kept.n = meta, n
-    assert 150 == len(store.scan(HISTORY, HISTORY_END, 1000))
+    assert len(store.scan(HISTORY, HISTORY_END, 1000)) == 150
     store.close()
 
 
@@ -291,4 +293,4 @@ def test_a_duplicate_changes_nothing_in_a_lane() -> None:
     last = [line.format("v", "m3", "00:30:00").encode()]
     without, with_it = run_engine(plan, first + last), run_engine(plan, [*first, duplicate, *last])
     assert without.records == with_it.records
-    assert {"events": 3, "duplicates": 1} == dict(with_it.counts)
+    assert dict(with_it.counts) == {"events": 3, "duplicates": 1}

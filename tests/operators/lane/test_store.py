@@ -57,7 +57,7 @@ def test_a_new_store_is_empty(store: Store) -> None:
 def test_get_gives_the_last_value_put(store: Store) -> None:
     put(store, a=b"1", b=b"")
     put(store, a=b"2")
-    assert (b"2", b"", None) == (store.get(b"a"), store.get(b"b"), store.get(b"c"))
+    assert (store.get(b"a"), store.get(b"b"), store.get(b"c")) == (b"2", b"", None)
 
 
 def test_keys_and_values_are_any_bytes(store: Store) -> None:
@@ -105,10 +105,10 @@ def test_what_is_gathered_is_not_seen_before_it_is_written(store: Store) -> None
     writes = store.writes()
     writes.put(b"b", b"2")
     writes.delete(b"a")
-    assert [(b"a", b"1")] == everything(store)
+    assert everything(store) == [(b"a", b"1")]
     assert store.get(b"b") is None
     store.write(writes)
-    assert [(b"b", b"2")] == everything(store)
+    assert everything(store) == [(b"b", b"2")]
 
 
 def test_within_a_batch_the_last_word_on_a_key_counts(store: Store) -> None:
@@ -120,7 +120,7 @@ def test_within_a_batch_the_last_word_on_a_key_counts(store: Store) -> None:
     writes.put(b"put twice", b"3")
     writes.put(b"put twice", b"4")
     store.write(writes)
-    assert [(b"deleted, then put", b"2"), (b"put twice", b"4")] == everything(store)
+    assert everything(store) == [(b"deleted, then put", b"2"), (b"put twice", b"4")]
 
 
 def test_to_delete_what_is_not_there_is_fine(store: Store) -> None:
@@ -145,9 +145,9 @@ def test_what_was_written_is_there_when_the_store_is_opened_again(store: Store, 
     lost = store.writes()
     lost.put(b"c", b"3")
     store = reopen(store)
-    assert [(b"a", b"1"), (b"b", b"2")] == everything(store)
+    assert everything(store) == [(b"a", b"1"), (b"b", b"2")]
     put(store, a=b"3")
-    assert [(b"a", b"3"), (b"b", b"2")] == everything(reopen(store))
+    assert everything(reopen(store)) == [(b"a", b"3"), (b"b", b"2")]
 
 
 KEYS = st.sampled_from([b"", b"a", b"ab", b"b", b"b\0", b"c", b"\xfe"])
@@ -176,7 +176,7 @@ def run_program(reopen: Reopen, program: list[tuple[str, Any, Any]]) -> None:
             gathered.pop(key, None)
         elif operation == "scan":
             expected = [(name, kept[name]) for name in sorted(kept) if key[0] <= name < key[1]][:value]
-            assert expected == store.scan(*key, value)
+            assert expected == store.scan(key[0], key[1], value)
         else:
             if operation == "write":
                 store.write(writes)
@@ -213,8 +213,8 @@ def test_a_live_view_sees_what_was_written_when_it_was_opened(tmp_path: Path) ->
     put(store, a=b"1")
     view = open_live(tmp_path)
     put(store, a=b"2", b=b"3")
-    assert [(b"a", b"1")] == everything(view)
+    assert everything(view) == [(b"a", b"1")]
     newer = open_live(tmp_path)
-    assert [(b"a", b"2"), (b"b", b"3")] == everything(newer)
+    assert everything(newer) == [(b"a", b"2"), (b"b", b"3")]
     for each in (view, newer, store):
         each.close()

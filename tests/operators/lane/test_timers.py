@@ -1,4 +1,4 @@
-"""The timer index against a sorted list: the earliest entry always comes first, whatever was added, taken, written or opened again in between."""
+"""The timer index against a sorted list: the earliest entry comes first, whatever was added, taken, written or opened again in between."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def small_front() -> Any:
 
 
 class Index:
-    """The index as a lane uses it: one entry a person is armed, what differs from it is stale; what was not written is forgotten in a crash."""
+    """The index as a lane uses it: one entry a person is armed, what differs from it is stale; a crash forgets what was not written."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -98,9 +98,10 @@ def test_a_taken_entry_that_is_not_written_yet_is_not_met_as_valid_again() -> No
     for number in range(7):
         index.arm(number, f"p{number}")
     assert [(number, f"p{number}") for number in range(5)] == index.take(5)
-    assert [(5, "p5"), (6, "p6")] == index.take(100)
+    assert index.take(100) == [(5, "p5"), (6, "p6")]
     index.write()
-    assert [] == Index(index.store).take(100) == index.store.scan(TIMERS, TIMERS_END, 10)
+    assert Index(index.store).take(100) == []
+    assert index.store.scan(TIMERS, TIMERS_END, 10) == []
 
 
 def test_an_earlier_entry_makes_the_later_one_stale() -> None:
@@ -108,9 +109,9 @@ def test_an_earlier_entry_makes_the_later_one_stale() -> None:
     index.arm(9, "p")
     index.write()
     index.arm(4, "p")
-    assert [(4, "p")] == index.take(100)
+    assert index.take(100) == [(4, "p")]
     index.arm(9, "p")
-    assert [(9, "p")] == index.take(100)
+    assert index.take(100) == [(9, "p")]
 
 
 def test_a_crash_forgets_what_was_not_written_and_nothing_else() -> None:
@@ -131,7 +132,7 @@ def test_what_was_taken_leaves_the_store() -> None:
     index.write()
     index.take(45)
     index.write()
-    assert 5 == len(index.store.scan(TIMERS, TIMERS_END, 100))
+    assert len(index.store.scan(TIMERS, TIMERS_END, 100)) == 5
 
 
 PERSONS = st.sampled_from("abcdefgh")
