@@ -35,11 +35,11 @@ class Settings(BaseSettings):
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(None, description="how to log in")
     kafka_sasl_username: str | None = Field(None, description="who logs in")
-    kafka_sasl_password: SecretStr | None = Field(None, description="secret")
+    kafka_sasl_password: SecretStr | None = Field(None, description="the password that goes with it; never shown")
     kafka_tls_ca: Path | None = Field(None, description="file of certificate authorities; else the system's")
     kafka_tls_cert: Path | None = Field(None, description="file of the client's certificate")
     kafka_tls_key: Path | None = Field(None, description="file of its key")
-    kafka_tls_key_password: SecretStr | None = Field(None, description="secret")
+    kafka_tls_key_password: SecretStr | None = Field(None, description="the password of the key file; never shown")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
 

@@ -76,13 +76,28 @@ def summary_line(total: Counts, seconds: float) -> str:
     >>> summary_line(Counts(events=1500, persons=20), 0.5)
     '1,500 events in 0.5 s (3,000/s): 20 persons, 0 transitions, 0 triggers, 0 decisions, 0 rejects'
     """
-    text = (
-        f"{total.events:,} events in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {total.persons:,} persons, "
-        f"{total.transitions.total():,} transitions, {total.triggers.total():,} triggers, {total.decisions.total():,} decisions, "
-        f"{total.rejects.total():,} rejects"
-    )
-    others = {"duplicates": total.duplicates, "late": total.late, "after --until": total.after_until}
-    return text + "".join(f", {number:,} {name}" for name, number in others.items() if number)
+    sums = {
+        "person": total.persons,
+        "transition": total.transitions.total(),
+        "trigger": total.triggers.total(),
+        "decision": total.decisions.total(),
+        "reject": total.rejects.total(),
+    }
+    parts = [numbered(number, name) for name, number in sums.items()]
+    if total.duplicates:
+        parts.append(numbered(total.duplicates, "duplicate"))
+    others = {"late": total.late, "after --until": total.after_until, "applied before": total.replayed}
+    parts += [f"{number:,} {name}" for name, number in others.items() if number]
+    return f"{numbered(total.events, 'event')} in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {', '.join(parts)}"
+
+
+def numbered(number: int, name: str) -> str:
+    """A number of things.
+
+    >>> numbered(1, "event"), numbered(1500, "event")
+    ('1 event', '1,500 events')
+    """
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def rate(number: int, seconds: float) -> int:

@@ -13,8 +13,8 @@ PERSON_VERSION = 1
 class Person(msgspec.Struct, array_like=True, gc=False):
     """The state of a person; all times are ms since 1970.
 
-    `clock` is the latest instant at which an event was applied or a segment changed, `fired` the latest boundary that was evaluated (one that
-    changed nothing leaves the clock behind it), `count` the number of events applied. `slots` holds
+    `clock` is the latest instant at which an event was applied or a segment changed, `fired` the latest boundary that was evaluated (one
+    that changed nothing leaves the clock behind it), `count` the number of events applied. `slots` holds
     the state of each slot that an event has reached: its first item is the instant for which the slot stands in `heap`, 0 where it does
     not. `heap` is a binary heap of `instant << SLOT_BITS | slot`. `armed` is the person's entry in the lane's timer index (None: none).
     `members` gives the time of entry of each segment that the person is in, by its number in the plan. `traits` gives `[time, value]`, the

@@ -10,9 +10,7 @@ import pytest
 
 PACKAGES = ("schemas", "operators", "flows")
 MODULES = [
-    module.name
-    for package in PACKAGES
-    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, prefix=f"{package}.")
+    module.name for package in PACKAGES for module in pkgutil.walk_packages(importlib.import_module(package).__path__, prefix=f"{package}.")
 ]
 
 

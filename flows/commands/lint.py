@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.console import Json, write, write_json
+from flows.totals import numbered
 from schemas.errors import FindingsError
 
 EXAMPLE = "beckon lint deploy/shop"
@@ -32,4 +33,4 @@ def lint(plan: Annotated[Path, typer.Argument(help="The folder of the plan.")], 
     if json:
         write_json({"plan": str(plan), "findings": []})
     else:
-        write(f"{plan}: no findings in {len(checked.segments)} segments and {len(checked.campaigns)} campaigns")
+        write(f"{plan}: no findings in {numbered(len(checked.segments), 'segment')} and {numbered(len(checked.campaigns), 'campaign')}")

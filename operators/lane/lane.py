@@ -279,7 +279,7 @@ class Lane:
         plan = self._plan
         if raw is None:
             return Meta(FORMAT, plan.name, plan.version, partition)
-        again = "start with a new --state and read the input again"
+        again = "start with a new --state and a new output (on Kafka: a new name of the plan) and read the input again"
         found = msgspec.msgpack.decode(raw)[0]
         if found != FORMAT:
             raise UnavailableError(
@@ -304,7 +304,7 @@ class Lane:
             raise UnavailableError(
                 f"partition {meta.partition}: the state went backwards: output {progress.sequence} (offset {progress.offset}) is out, "
                 f"but the state ends at output {meta.sequence} (offset {meta.offset}); restore the newest state, or start with a new "
-                f"--state and a new output"
+                f"--state and a new output (on Kafka: a new name of the plan)"
             )
         for _, raw in self._store.scan(OUTBOX, OUTBOX_END, 1 << 30):
             row = _decode_row(raw)

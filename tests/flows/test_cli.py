@@ -84,7 +84,7 @@ def test_what_is_not_there_is_one_sentence_and_3(folder: Path, arguments: tuple[
 
 def test_lint_of_a_good_plan(folder: Path) -> None:
     done = beckon("lint", "plan", cwd=folder)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "plan: no findings in 2 segments and 1 campaigns\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "plan: no findings in 2 segments and 1 campaign\n", "")
     assert json.loads(beckon("lint", "plan", "--json", cwd=folder).stdout) == {"plan": "plan", "findings": []}
 
 
