@@ -99,7 +99,6 @@ def launch(job: Job, settings: Settings, *, live: bool, cluster: Cluster = ALONE
         if metrics_port is not None:
             port = around.enter_context(metrics.served(settings.metrics_host, metrics_port))
             log.info("metrics are served", url=f"http://{settings.metrics_host}:{port}/metrics")
-        log.info("the job runs", plan=job.plan.name, plan_version=job.plan.version, state=str(job.state))
         around.enter_context(progress.shown(Console(stderr=True), totals, live=live))
         run(job, totals=totals, watchers=[metrics.observe], cluster=cluster)
     return Outcome(totals.counts(), totals.offsets(), time.monotonic() - started, stop.is_set())

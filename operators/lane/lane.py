@@ -30,7 +30,7 @@ from schemas.person import SLOT_BITS, Person, new_person
 
 MOST_BYTES = 4 << 20
 """A write holds the GIL (2.5 ms a MB), so a batch is written when it has gathered this much."""
-MOST_PERSONS = 20_000
+MOST_PERSONS = 12_000
 """Persons kept decoded between batches; as many again that were not met lately."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -306,8 +306,14 @@ class Lane:
                 f"but the state ends at output {meta.sequence} (offset {meta.offset}); restore the newest state, or start with a new "
                 f"--state and a new output (on Kafka: a new name of the plan)"
             )
-        for _, raw in self._store.scan(OUTBOX, OUTBOX_END, 1 << 30):
-            row = _decode_row(raw)
+        rows = [_decode_row(raw) for _, raw in self._store.scan(OUTBOX, OUTBOX_END, 1 << 30)]
+        first = rows[0].first if rows else meta.sequence + 1
+        if progress.sequence + 1 < first:
+            raise UnavailableError(
+                f"partition {meta.partition}: the output ends at {progress.sequence}, but the state has published up to {first - 1}: "
+                f"the output was removed, cut off or is another one; put it back, or start with a new --state"
+            )
+        for row in rows:
             self._rows.append((row.first, row.last))
             self._publisher.put(row, meta.offset)
         self._publisher.wait()

@@ -428,9 +428,9 @@ def good(second: int) -> bytes:
     return record(event="Good", userId="good", messageId=f"g{second}", timestamp=at(1000 * second))
 
 
-def members(store: Store, plan: Plan, records: int) -> int:
+def members(store: Store, plan: Plan, output: MemoryOutput, records: int) -> int:
     """Opens the state again; gives the offset applied."""
-    lane = Lane(plan, store, MemoryPublisher(MemoryOutput()))
+    lane = Lane(plan, store, MemoryPublisher(output))
     offset = lane.offset
     assert records == offset + 1
     lane.close()
@@ -447,7 +447,7 @@ def test_a_poison_record_is_a_reject_in_its_batch_and_its_neighbours_are_applied
     assert 4 - len(rejected) == counts.events
     assert counts.transitions["good", "entered"] >= 1
     assert all(json.loads(value) for records in output.streams.values() for _, _, value in records)
-    assert members(store, plan, 4) == 3
+    assert members(store, plan, output, 4) == 3
 
 
 def test_all_poison_at_once_through_rocksdb_and_memory(plan: Plan, tmp_path: Path) -> None:
@@ -466,7 +466,7 @@ def test_all_poison_at_once_through_rocksdb_and_memory(plan: Plan, tmp_path: Pat
     assert counts.duplicates > len(CORPUS) - rejects
     assert output.streams == published.streams
     assert counts.transitions == on_disk.transitions
-    assert members(open_store(tmp_path / "state"), plan, len(raws)) == len(raws) - 1
+    assert members(open_store(tmp_path / "state"), plan, published, len(raws)) == len(raws) - 1
 
 
 def test_a_reject_holds_the_record_whole() -> None:
@@ -534,4 +534,4 @@ def test_anything_goes_through_a_lane(plan: Plan, records: list[bytes]) -> None:
     counts, output = run(plan, store, [(offset, BASE, raw) for offset, raw in enumerate(records)], end=True)
     assert len(records) == counts.events + counts.duplicates + sum(counts.rejects.values())
     assert all(json.loads(value)["specversion"] == "1.0" for rows in output.streams.values() for _, _, value in rows)
-    members(store, plan, len(records))
+    members(store, plan, output, len(records))

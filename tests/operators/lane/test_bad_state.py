@@ -138,7 +138,13 @@ def lane_over(state: Path, output: MemoryOutput | None = None, plan: Plan | None
     """A lane over the state; a lane that is refused lets go of it."""
     store = open_store(state)
     try:
-        return Lane(plan or the_plan(), store, MemoryPublisher(output or MemoryOutput(), partition), partition)
+        if output is None:
+            # One that has all the state has published.
+            output = MemoryOutput()
+            raw = store.get(META)
+            if raw is not None and msgspec.msgpack.decode(raw)[0] == FORMAT:
+                output.progress[partition] = Progress(msgspec.msgpack.decode(raw, type=Meta).sequence)
+        return Lane(plan or the_plan(), store, MemoryPublisher(output, partition), partition)
     except UnavailableError:
         store.close()
         raise

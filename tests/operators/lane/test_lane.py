@@ -480,3 +480,14 @@ def test_stale_timers_leave_the_index(plan: Plan, few_persons: None) -> None:
         p.id for p in map(module.person_of, (value for _, value in store.scan(b"p", b"q", 1000))) if p is not None and p.armed is not None
     }
     assert len(armed) == len(store.scan(TIMERS, TIMERS_END, 1000))
+
+
+def test_an_output_that_lacks_what_the_state_has_published_is_refused(plan: Plan) -> None:
+    store, output = MemoryStore(), MemoryOutput()
+    lane = Lane(plan, store, MemoryPublisher(output))
+    for number in range(4):
+        lane.apply(batch(number, [line(number, f"u{number}")]))
+    lane.close()
+    with pytest.raises(UnavailableError, match="the output ends at 0, but the state has published up to"):
+        Lane(plan, store, MemoryPublisher(MemoryOutput()))
+    Lane(plan, store, MemoryPublisher(output)).close()
