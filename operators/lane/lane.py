@@ -30,6 +30,8 @@ from schemas.person import SLOT_BITS, Person, new_person
 
 MOST_BYTES = 4 << 20
 """A write holds the GIL (2.5 ms a MB), so a batch is written when it has gathered this much."""
+TIMER_BYTES = 200
+"""What an entry of the timer index that is taken out adds to a batch, about, its person's state included."""
 MOST_PERSONS = 12_000
 """Persons kept decoded between batches; as many again that were not met lately."""
 
@@ -200,14 +202,15 @@ class Lane:
         while (due := timers.next) is not None and due < watermark:
             _, id = timers.pop(self._writes)
             self._changed = True
+            self._size += TIMER_BYTES
             p = self._load(id)
-            if p is None or p.armed != due:
-                continue
-            p.armed = None
-            self._stage.advance(p, watermark, self._emit)
-            self._arm(p)
-            self._touched[id] = p
-            if len(self._touched) >= MOST_PERSONS or len(self._emit.outputs) >= MOST_PERSONS:
+            # An entry that is not the person's present one is stale: it is dropped, and no more.
+            if p is not None and p.armed == due:
+                p.armed = None
+                self._stage.advance(p, watermark, self._emit)
+                self._arm(p)
+                self._touched[id] = p
+            if len(self._touched) >= MOST_PERSONS or len(self._emit.outputs) >= MOST_PERSONS or self._size > MOST_BYTES:
                 self._commit()
 
     def _end(self) -> None:
