@@ -304,6 +304,8 @@ def test_batches_can_cross_from_one_worker_to_another() -> None:
 def test_the_garbage_collector_is_left_as_it_was(plan: Plan, folder: Path) -> None:
     import gc
 
-    before = gc.get_threshold()
-    run(job(plan, folder, [events(2, 2)], MemoryOutput()))
-    assert before == gc.get_threshold()
+    seen: list[bool] = []
+    assert gc.isenabled()
+    run(job(plan, folder, [events(2, 2)], MemoryOutput()), watchers=[lambda _: seen.append(gc.isenabled())])
+    assert gc.isenabled()
+    assert set(seen) == {False}
