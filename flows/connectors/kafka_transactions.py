@@ -54,9 +54,13 @@ class Transactions:
         self._began_s = time.monotonic()
         self._producer.begin_transaction()
         self._reached("after_begin")
+        topics, produce = self._topics, self._producer.produce
         for row in rows:
             for output in row.outputs:
-                self._produce(self._topics[output.stream], output.value, output.key, headers=_HEADERS)
+                try:
+                    produce(topics[output.stream], output.value, output.key, headers=_HEADERS)
+                except BufferError:
+                    self._produce(topics[output.stream], output.value, output.key, headers=_HEADERS)
         source = self._lane.source or Topic("", "", 0)
         record = ProgressRecord(progress.sequence, progress.offset, source.name, source.id, source.partitions)
         self._produce(progress_topic(self._lane.plan), msgspec.json.encode(record), self._key, partition=self._lane.partition)

@@ -109,10 +109,19 @@ def timer_key(due: int, person: str) -> bytes:
     return TIMERS + (due + _BIAS).to_bytes(8, "big") + person.encode()
 
 
-def read_timer_key(key: bytes) -> tuple[int, str]:
-    """Due and person of an entry.
+def due_in(key: bytes) -> int:
+    """When an entry of the timer index is due.
 
-    >>> read_timer_key(timer_key(-5, "u1"))
-    (-5, 'u1')
+    >>> due_in(timer_key(-5, "u1"))
+    -5
     """
-    return int.from_bytes(key[1:9], "big") - _BIAS, key[9:].decode()
+    return int.from_bytes(key[1:9], "big") - _BIAS
+
+
+def person_in(key: bytes) -> str:
+    """Whose entry of the timer index it is.
+
+    >>> person_in(timer_key(-5, "u1"))
+    'u1'
+    """
+    return key[9:].decode()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush, nsmallest
 
-from operators.lane.keys import TIMERS, TIMERS_END, read_timer_key, timer_key
+from operators.lane.keys import TIMERS, TIMERS_END, due_in, person_in, timer_key
 from operators.lane.store import Store, Writes
 
 _FRONT = 20_000
 """Entries loaded at a time; the front is cut back to as many when it holds twice as many."""
 
-Entry = tuple[int, str]
+Entry = tuple[int, bytes]
+"""Due, and the entry's key in the store."""
 
 
 class Timers:
@@ -31,13 +32,14 @@ class Timers:
     def next(self) -> int | None:
         """The earliest due in ms, None where the index is empty."""
         if not self._front and self._horizon is not None:
-            self._load(timer_key(*self._horizon) + b"\0")
+            self._load(self._horizon[1] + b"\0")
         return self._front[0][0] if self._front else None
 
     def add(self, due: int, person: str, writes: Writes) -> None:
         """Adds an entry; it becomes durable with `writes`."""
-        writes.put(timer_key(due, person), b"")
-        entry = (due, person)
+        key = timer_key(due, person)
+        writes.put(key, b"")
+        entry = (due, key)
         self._unwritten.append(entry)
         if self._horizon is None or entry <= self._horizon:
             heappush(self._front, entry)
@@ -45,11 +47,11 @@ class Timers:
                 self._front = nsmallest(_FRONT, self._front)
                 self._horizon = self._front[-1]
 
-    def pop(self, writes: Writes) -> Entry:
-        """Takes the earliest entry out."""
-        entry = heappop(self._front)
-        writes.delete(timer_key(*entry))
-        return entry
+    def pop(self, writes: Writes) -> tuple[int, str]:
+        """Takes the earliest entry out; gives its due and its person."""
+        due, key = heappop(self._front)
+        writes.delete(key)
+        return due, person_in(key)
 
     def written(self) -> None:
         """The writes up to now are durable: what was added will be found in the store."""
@@ -57,7 +59,7 @@ class Timers:
 
     def _load(self, start: bytes) -> None:
         pairs = self._store.scan(start, TIMERS_END, _FRONT)
-        self._front = [read_timer_key(key) for key, _ in pairs]
+        self._front = [(due_in(key), key) for key, _ in pairs]
         self._horizon = self._front[-1] if len(pairs) == _FRONT else None
         # Entries that are not written yet are not in the store. One that was taken out again comes back stale, and is dropped when met.
         within = [entry for entry in self._unwritten if self._horizon is None or entry <= self._horizon]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from operators.language.nodes import Call
@@ -47,7 +48,12 @@ class CountSlot(Slot):
     @staticmethod
     def time_of(item: Any) -> int:
         """The time of one of the events kept."""
-        return int(item)
+        return item  # type: ignore[no-any-return]  # the times themselves
+
+    @staticmethod
+    def gone(times: list[Any], start: int) -> int:
+        """How many of the events kept lie at `start` or before it."""
+        return bisect_right(times, start)
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         start = now - self.within  # type: ignore[operator]  # see `measure_of`: there is a window
@@ -95,7 +101,7 @@ class CountSlot(Slot):
     def fire(self, p: Person, state: list[Any], now: int) -> int:
         times = state[1]
         start = now - (self.within or 0)
-        leaving = bisect_right(times, start, key=self.time_of)
+        leaving = self.gone(times, start)
         mask = self.mask if leaving and self.time_of(times[leaving - 1]) == start else 0
         # What leaves here is not forgotten: where nothing changes the clock stays behind, and a late event is evaluated there.
         self.expire(times, p.clock)
@@ -108,7 +114,7 @@ class CountSlot(Slot):
         times = state[1]
         start = now - self.within
         if self.steps is None:
-            staying = bisect_right(times, start, key=self.time_of)
+            staying = self.gone(times, start)
             return self.time_of(times[staying]) + self.within if staying < len(times) else None
         # The count falls below a step when the step-th last event leaves; of those within reach the largest step falls first.
         for step in self.falling:
@@ -117,6 +123,17 @@ class CountSlot(Slot):
                 if first > start:
                     return first + self.within
         return None
+
+    def some(self) -> Callable[[Person, int], bool]:
+        """Whether there is an event, as a closure of its own: it is asked for more often than all else."""
+        no, within = self.no, self.within
+
+        def some(p: Person, now: int) -> bool:
+            state = p.slots.get(no)
+            # The times ascend: where the last has left the window, all have.
+            return state is not None and bool(times := state[1]) and times[-1] > now - within  # type: ignore[operator]  # as in `add`
+
+        return some
 
     def show(self, state: list[Any] | None, now: int) -> int | str:
         """The value as `why` shows it: a number, or `'>= 5'` where no more than 5 are kept since no comparison can tell more apart."""
@@ -127,7 +144,13 @@ class CountSlot(Slot):
         if state is None:
             return 0
         times = state[1]
-        return len(times) if self.within is None else len(times) - bisect_right(times, now - self.within, key=self.time_of)
+        if self.within is None:
+            return len(times)
+        start = now - self.within
+        # Mostly all that is kept lies in the window, or nothing.
+        if not times or self.time_of(times[0]) > start:
+            return len(times)
+        return len(times) - self.gone(times, start)
 
 
 class TotalSlot(CountSlot):
@@ -145,6 +168,11 @@ class TotalSlot(CountSlot):
     def due(self, state: list[Any], now: int) -> int | None:
         return None
 
+    def some(self) -> Callable[[Person, int], bool]:
+        no = self.no
+        # There is a state from the first event on.
+        return lambda p, _now: no in p.slots
+
     def show(self, state: list[Any] | None, now: int) -> int | str:
         return self.value(state, now)
 
@@ -159,7 +187,11 @@ class CountAfterSlot(CountSlot):
 
     @staticmethod
     def time_of(item: Any) -> int:
-        return int(item[0])
+        return item[0]  # type: ignore[no-any-return]  # a position is (time, arrival)
+
+    @staticmethod
+    def gone(times: list[Any], start: int) -> int:
+        return bisect_right(times, start, key=itemgetter(0))
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)
@@ -183,6 +215,9 @@ class CountAfterSlot(CountSlot):
         gone = bisect_right(positions, [t, n])
         del positions[:gone]
         return self.mask if gone or (first and positions) else 0
+
+    def some(self) -> Callable[[Person, int], bool]:
+        return lambda p, now: self.value(p.slots.get(self.no), now) > 0
 
     def value(self, state: list[Any] | None, now: int) -> int:
         return 0 if state is None or state[2] is None else super().value(state, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from operators.language.calls.events import EVENTS, FILTERS
 from operators.language.count_slots import measure_of
@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call: `count(E) >= 1`."""
-    slot = context.slot(measure_of(call), call, ((">=", 1),))
-    no = slot.no
-
-    def did(p: Any, now: int) -> bool:
-        state = p.slots.get(no)
-        return state is not None and slot.value(state, now) >= 1
-
-    return did
+    return context.slot(measure_of(call), call, ((">=", 1),)).some()
 
 
 ROW = CallRow(
