@@ -14,7 +14,9 @@ from operators.lane.store import Store, Writes
 _FRONT = 20_000
 """Entries loaded at a time; the front is cut back to as many when it holds twice as many."""
 
-Entry = tuple[int, bytes]
+Entry = tuple[int, str]
+"""Due and person."""
+_Keyed = tuple[int, bytes]
 """Due, and the entry's key in the store."""
 
 
@@ -23,9 +25,9 @@ class Timers:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._front: list[Entry] = []
-        self._horizon: Entry | None = None
-        self._unwritten: list[Entry] = []
+        self._front: list[_Keyed] = []
+        self._horizon: _Keyed | None = None
+        self._unwritten: list[_Keyed] = []
         self._load(TIMERS)
 
     @property
@@ -47,7 +49,7 @@ class Timers:
                 self._front = nsmallest(_FRONT, self._front)
                 self._horizon = self._front[-1]
 
-    def pop(self, writes: Writes) -> tuple[int, str]:
+    def pop(self, writes: Writes) -> Entry:
         """Takes the earliest entry out; gives its due and its person."""
         due, key = heappop(self._front)
         writes.delete(key)
