@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from schemas.output import STREAMS
 from tests.kafka_broker import Broker
 
 PARTITIONS = 4
+PATIENCE_S = 60
 
 
 def create_input(broker: Broker, name: str) -> str:
@@ -72,10 +74,8 @@ def person_of(record: bytes) -> bytes:
 
 def committed(broker: Broker, topic: str) -> Iterator[bytes]:
     """All records of a topic that are committed by now."""
+    ends = decided(broker.address, topic)
     consumer = make_consumer(broker.address)
-    ends = {}
-    for partition in consumer.list_topics(topic).topics[topic].partitions:
-        _, ends[partition] = consumer.get_watermark_offsets(TopicPartition(topic, partition))
     waiting = {partition for partition, end in ends.items() if end}
     consumer.assign([TopicPartition(topic, partition, 0) for partition in waiting])
     while waiting:
@@ -91,13 +91,33 @@ def committed(broker: Broker, topic: str) -> Iterator[bytes]:
     consumer.close()
 
 
-def make_consumer(brokers: str) -> Any:
-    """A consumer of committed records that says when it reaches the end of a partition; it is not in a group."""
+def decided(brokers: str, topic: str) -> dict[int, int]:
+    """The end of each partition of a topic, once every transaction before it is decided.
+
+    A commit that has returned is certain, and yet its marker may come to a partition a moment later.
+    """
+    all_records, reader = make_consumer(brokers, isolation="read_uncommitted"), make_consumer(brokers)
+    ends: dict[int, int] = {}
+    deadline = time.monotonic() + PATIENCE_S
+    for partition in all_records.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions:
+        place = TopicPartition(topic, partition)
+        _, ends[partition] = all_records.get_watermark_offsets(place, timeout=PATIENCE_S)
+        while reader.get_watermark_offsets(place, timeout=PATIENCE_S)[1] < ends[partition]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"a transaction on {topic} has been open for {PATIENCE_S} s")
+            time.sleep(0.01)
+    all_records.close()
+    reader.close()
+    return ends
+
+
+def make_consumer(brokers: str, isolation: str = "read_committed") -> Any:
+    """A consumer that says when it reaches the end of a partition; it is not in a group."""
     return Consumer(
         {
             "bootstrap.servers": brokers,
             "group.id": "bench",
-            "isolation.level": "read_committed",
+            "isolation.level": isolation,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import TopicPartition
 
 from operators.instants import format_instant
-from tests.bench.topics import make_consumer, make_producer
+from tests.bench.topics import decided, make_consumer, make_producer
 from tests.harness import milliseconds
 from tests.kafka_broker import Broker
 
@@ -145,8 +145,8 @@ class Feed:
 
 def read_topic(broker: Broker, topic: str) -> dict[int, list[Read]]:
     """All records that are committed by now, by partition, in their order."""
+    found: dict[int, list[Read]] = {partition: [] for partition in decided(broker.address, topic)}
     consumer = make_consumer(broker.address)
-    found: dict[int, list[Read]] = {partition: [] for partition in consumer.list_topics(topic, timeout=30).topics[topic].partitions}
     consumer.assign([TopicPartition(topic, partition, 0) for partition in found])
     try:
         for message in _to_the_ends(consumer, len(found)):
