@@ -256,9 +256,10 @@ class KafkaPublisher:
     def _check_topics(self, wait_s: float) -> None:
         plan, partition = self._lane.plan, self._lane.partition
         names = [progress_topic(plan), *(output_topic(plan, stream) for stream in range(len(STREAMS)))]
-        progress, *_ = all_there(Cluster(self._settings, wait_s=wait_s).find(names))
+        progress, *outputs = all_there(Cluster(self._settings, wait_s=wait_s).find(names))
         if partition >= progress.partitions:
             raise UnavailableError(f"the topic {progress.name} has no partition {partition}: give it as many partitions as the input has")
+        self._lane = self._lane._replace(keyless=partition % min(topic.partitions for topic in outputs))
 
     def _held(self, reason: str) -> None:
         if self._closing.is_set():

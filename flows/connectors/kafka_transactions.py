@@ -15,15 +15,18 @@ from flows.connectors.kafka_topics import Topic, output_topic, progress_topic
 from operators.lane.ports import Progress, Row
 from schemas.output import STREAMS
 
+_BY_KEY = -1
+"""The partition that librdkafka chooses by the key."""
 _HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
 class Lane(NamedTuple):
-    """A lane of a plan, and the input topic that its progress records name."""
+    """A lane of a plan, the input topic that its progress records name, and the partition of what has no key."""
 
     plan: str
     partition: int
     source: Topic | None
+    keyless: int = 0
 
 
 class Transactions:
@@ -54,13 +57,16 @@ class Transactions:
         self._began_s = time.monotonic()
         self._producer.begin_transaction()
         self._reached("after_begin")
-        topics, produce = self._topics, self._producer.produce
+        topics, produce, keyless = self._topics, self._producer.produce, self._lane.keyless
         for row in rows:
             for output in row.outputs:
+                # What has no key goes to one partition, not to any: where a broker that died has left a transaction of the lane open, the
+                # lane's next one there ends it, and readers go on.
+                partition = keyless if output.key is None else _BY_KEY
                 try:
-                    produce(topics[output.stream], output.value, output.key, headers=_HEADERS)
+                    produce(topics[output.stream], output.value, output.key, partition, headers=_HEADERS)
                 except BufferError:
-                    self._produce(topics[output.stream], output.value, output.key, headers=_HEADERS)
+                    self._produce(topics[output.stream], output.value, output.key, partition=partition, headers=_HEADERS)
         source = self._lane.source or Topic("", "", 0)
         record = ProgressRecord(progress.sequence, progress.offset, source.name, source.id, source.partitions)
         self._produce(progress_topic(self._lane.plan), msgspec.json.encode(record), self._key, partition=self._lane.partition)

@@ -19,11 +19,11 @@ from flows.connectors import kafka_publisher
 from flows.connectors.kafka_progress import read_progress, start_after
 from flows.connectors.kafka_publisher import KafkaPublisher
 from flows.connectors.kafka_settings import MAX_MESSAGE_BYTES, KafkaSettings
-from flows.connectors.kafka_topics import Topic, describe, ensure_topics
+from flows.connectors.kafka_topics import Topic, describe, ensure_topics, output_topic
 from flows.stop import stop
 from operators.lane.ports import Progress, Row
 from schemas.errors import UnavailableError
-from schemas.output import Output
+from schemas.output import STREAMS, Output
 from tests.flows.connectors.contract import OutputLog, PublisherContract, assert_one_sentence, expected, put_after, sample_rows
 from tests.flows.connectors.kafka_logs import KafkaOutputLog, end_of, read_committed, told, until
 from tests.kafka_broker import Broker
@@ -68,6 +68,17 @@ def test_a_person_lies_where_java_clients_put_it(broker: Broker, topics: Topics)
     ]
     wait_for(lambda: read_progress(settings, plan, 2), Progress(4, 40))
     wait_for(lambda: read_progress(settings, plan, 1), Progress())
+
+
+@pytest.mark.parametrize(("partitions", "lies_in"), [(4, 2), (1, 0)])
+def test_what_has_no_key_lies_in_one_partition(broker: Broker, plan_name: str, partitions: int, lies_in: int) -> None:
+    settings = KafkaSettings(brokers=broker.address)
+    for index in range(len(STREAMS)):
+        broker.create_topic(output_topic(plan_name, index), partitions)
+    broker.create_topic(f"{plan_name}.progress", 4)
+    rejects = [b"%d" % number for number in range(20)]
+    publish(KafkaPublisher(settings, plan_name, 2), [Row(1, [Output(STREAMS.index("rejects"), None, value) for value in rejects])])
+    assert rejects == read_committed(settings, f"{plan_name}.rejects", lies_in)
 
 
 def test_progress_tells_sequence_and_offset_and_the_input(broker: Broker, topics: Topics) -> None:
