@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-import keyword
 import math
-import re
-import warnings
 from collections.abc import Callable, Collection
 from typing import Any, get_args
 
@@ -43,35 +40,13 @@ from operators.language.nodes import (
     Prop,
     Trait,
 )
+from operators.language.syntax import source, syntax
 from schemas.errors import Finding, FindingsError
 
-MAX_CHARACTERS = 20_000
-MAX_DEPTH = 50
 METHODS: tuple[str, ...] = get_args(MethodName)
 
-_TOKENS = re.compile(
-    r"""
-    \'\'\'(?:[^\\]|\\.)*?\'\'\' | \"\"\"(?:[^\\]|\\.)*?\"\"\"   # a string on several lines
-    | '(?:[^'\\\n]|\\.)*' | "(?:[^"\\\n]|\\.)*"
-    | \#[^\n]*                                                  # a comment
-    | [()\[\]{}'"]
-    """,
-    re.DOTALL | re.VERBOSE,
-)
-_PAIRS = {")": "(", "]": "[", "}": "{"}
 _COMPARES: dict[type[ast.cmpop], CompareOp] = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _ARITHS: dict[type[ast.operator], ArithOp] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_FOREIGN = (
-    ("`and`", re.compile(r"&&|\bAND\b")),
-    ("`or`", re.compile(r"\|\||\bOR\b")),
-    ("`not`", re.compile(r"!(?!=)|\bNOT\b")),
-    ("`!=`", re.compile(r"<>")),
-)
-"""How other languages write what this one writes so."""
-
-_KEYWORDS = frozenset(keyword.kwlist) - {"and", "or", "not", "in", "is", "if", "else", "None", "True", "False"}
-"""Words that Python keeps for what the language does not have."""
-
 _UNKNOWN = Prop(("?",))
 """Stands for what could not be read: its kind is `any`, so that nothing else is said of it."""
 
@@ -81,7 +56,7 @@ def parse(text: str, segments: Collection[str] | None = None, *, where: bool = F
 
     `segments` are the ids that a rule can refer to, None where they are not known. `where` reads an expression over an event's properties.
     """
-    tree = _syntax(text)
+    tree = syntax(text)
     if isinstance(tree, Problem):
         return None, [tree]
     reader = _Reader(text, segments)
@@ -102,112 +77,13 @@ def rule(text: str, segments: Collection[str] | None = None, *, where: bool = Fa
     return node
 
 
-# --- syntax ---------------------------------------------------------------------------------------------------------------------------
-
-
-def _syntax(text: str) -> ast.expr | Problem:
-    """Python's tree of the text, or the problem with it."""
-    problem = _bounds(text) or _brackets(text)
-    if problem:
-        return problem
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(_source(text), mode="eval").body
-    except SyntaxError as error:
-        return _syntax_problem(text, error)
-    except (MemoryError, RecursionError):
-        return _DEEP
-    except ValueError as error:
-        return Problem(0, f"a rule must be one expression in Python's syntax; got {error}")
-    if isinstance(tree, ast.Tuple) and tree.col_offset == 0:  # the tuple that our own parentheses make
-        several = "a rule must be one expression; got several with commas between them"
-        return Problem(0, several) if tree.elts else _NOTHING
-    return _DEEP if _too_deep(tree) else tree
-
-
-_NOTHING = Problem(0, "a rule must be an expression such as did('Order Completed'); got nothing")
-_DEEP = Problem(0, f"a rule must nest at most {MAX_DEPTH} deep; got more")
-
-
-def _source(text: str) -> str:
-    """What Python parses: the rule in parentheses, so that it can stand on several lines; the newline ends a comment."""
-    return "(" + text.replace("\r", " ") + "\n)"
-
-
-def _bounds(text: str) -> Problem | None:
-    if not text.strip():
-        return _NOTHING
-    if len(text) > MAX_CHARACTERS:
-        return Problem(0, f"a rule must have at most {MAX_CHARACTERS} characters; got {len(text)}")
-    bad = re.search("[\0\ud800-\udfff]", text)
-    return Problem(bad.start(), f"a rule must be Unicode text; got {bad[0]!r}") if bad else None
-
-
-def _brackets(text: str) -> Problem | None:
-    """The first bracket or quote without its other half, or the one that is too deep.
-
-    Looked for before Python's parser runs, whose time on deeply nested brackets grows fast.
-    """
-    opened: list[tuple[str, int]] = []
-    for token in _TOKENS.finditer(text):
-        mark, at = token.group(), token.start()
-        if mark in ("(", "[", "{"):
-            opened.append((mark, at))
-            if len(opened) > MAX_DEPTH:
-                return Problem(at, _DEEP.text)
-        elif mark in _PAIRS:
-            if not opened or opened.pop()[0] != _PAIRS[mark]:
-                return Problem(at, f"a bracket must have its other half; got a `{mark}` that closes nothing")
-        elif mark in ("'", '"'):
-            return Problem(at, "a string must end on the line that it begins on; got an open quote")
-    if opened:
-        mark, at = opened[-1]
-        return Problem(at, f"a bracket must have its other half; got a `{mark}` that is never closed")
-    return None
-
-
-def _syntax_problem(text: str, error: SyntaxError) -> Problem:
-    """What Python's parser says, or better words for what other languages write."""
-    bare = _TOKENS.sub(lambda token: " " * len(token.group()), text)
-    for meant, pattern in _FOREIGN:
-        found = pattern.search(bare)
-        if found:
-            return Problem(found.start(), f"an operator must be {meant}; got `{found.group()}`")
-    lines = _source(text).split("\n")
-    line = min(max((error.lineno or 1) - 1, 0), len(lines) - 1)
-    at = sum(len(before) + 1 for before in lines[:line]) + max((error.offset or 1) - 1, 0) - 1
-    at = min(max(at, 0), len(text))
-    message = (error.msg or "invalid syntax").split(". ")[0]
-    if "==" in (error.msg or ""):
-        message = "equality is written `==`"
-    word = re.match(r"\w*", text[at:])
-    if word and word[0] in _KEYWORDS:
-        message = f"a property of that name is written prop('{word[0]}')"
-    got = shortened(text[at:].strip(" \t\r\n") or "its end")
-    return Problem(at, f"a rule must be one expression in Python's syntax; got {got} ({message})")
-
-
-def _too_deep(tree: ast.expr) -> bool:
-    stack: list[tuple[ast.AST, int]] = [(tree, 1)]
-    while stack:
-        node, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            return True
-        stack += [(child, depth + isinstance(child, ast.expr)) for child in ast.iter_child_nodes(node)]
-    return False
-
-
-# --- meaning --------------------------------------------------------------------------------------------------------------------------
-
-
 class _Reader:
     """Reads Python's tree into nodes; what cannot be read becomes a problem and stands as an unknown value."""
 
     def __init__(self, text: str, segments: Collection[str] | None) -> None:
         self.segments = segments
         self.problems: list[Problem] = []
-        lines = _source(text).split("\n")
+        lines = source(text).split("\n")
         self._lines = [line.encode() for line in lines]
         self._starts = [0, *itertools.accumulate(len(line) + 1 for line in lines)]
         self._text = text

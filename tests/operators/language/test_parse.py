@@ -27,7 +27,8 @@ from operators.language.nodes import (
     Prop,
     Trait,
 )
-from operators.language.parse import MAX_CHARACTERS, MAX_DEPTH, METHODS, parse, rule
+from operators.language.parse import METHODS, parse, rule
+from operators.language.syntax import MAX_CHARACTERS, MAX_DEPTH
 from schemas.errors import FindingsError
 
 DAY = 86_400_000
