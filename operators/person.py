@@ -111,28 +111,30 @@ class PersonStage:
         feed = self.rules.feed(event.name)  # type: ignore[arg-type]  # a name is there: the caller has looked
         dirty, t, n, properties = 0, event.t, p.count, event.properties
         # An event is never after itself: where it is the last of `after`, nothing up to it is kept, itself included.
-        for slot in feed.followers:
-            dirty |= slot.follow(p, t, n, now)
-        for slot in feed.always:
-            dirty |= slot.add(p, t, n, properties, now)
-        for slot in feed.filtered:
-            if slot.test(properties, now) is True:  # type: ignore[misc]  # a slot in `filtered` has a test
-                dirty |= slot.add(p, t, n, properties, now)
+        for test, follow in feed.followers:
+            if test is None or test(properties, now) is True:
+                dirty |= follow(p, t, n, properties, now)
+        for add in feed.always:
+            dirty |= add(p, t, n, properties, now)
+        for test, add in feed.filtered:
+            if test(properties, now) is True:
+                dirty |= add(p, t, n, properties, now)
         for path, values in feed.keyed.items():
             value = properties.get(path[0]) if len(path) == 1 else at_path(properties, path)
             its = values.get(value) if type(value) is str else None
             if its is not None:
-                for slot in its.always:
-                    dirty |= slot.add(p, t, n, properties, now)
-                for slot in its.filtered:
-                    if slot.test(properties, now) is True:  # type: ignore[misc]  # as above
-                        dirty |= slot.add(p, t, n, properties, now)
+                for add in its.always:
+                    dirty |= add(p, t, n, properties, now)
+                for test, add in its.filtered:
+                    if test(properties, now) is True:
+                        dirty |= add(p, t, n, properties, now)
         return dirty
 
     def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit) -> bool:
         """Computes the rules of the mask and those that refer to what changes; true where a segment changed."""
         rules, members = self.rules.rules, p.members
         changed: list[tuple[Rule, bool]] = []
+        moved = False
         while dirty:
             low = dirty & -dirty
             dirty ^= low
@@ -144,11 +146,13 @@ class PersonStage:
                 else:
                     del members[rule.no]
                 dirty |= rule.dependents
-                changed.append((rule, truth))
+                moved = True
+                if not rule.hidden:
+                    changed.append((rule, truth))
             for timer in rule.timers:
                 timer.start_anew(p, now)
         if not changed:
-            return False
+            return moved
         occasion = emit.occasion(p.id, now, event, p.count)
         for rule, entered in changed:
             why = {text: value(p, now) for text, value in rule.calls}

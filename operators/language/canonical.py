@@ -16,21 +16,26 @@ from operators.language.nodes import (
     Arith,
     Call,
     Compare,
+    Computed,
     Const,
     Duration,
     If,
     In,
     IsNone,
+    Item,
     ListOf,
     Method,
     Neg,
     Node,
     Not,
+    On,
     Or,
     Parameter,
     Prop,
     Scalar,
+    Step,
     Trait,
+    walk,
 )
 
 IF, OR, AND, NOT, COMPARE, SUM, PRODUCT, SIGN, ATOM = range(9)
@@ -52,8 +57,20 @@ def canonical(node: Node) -> str:
 
 
 def version(node: Node) -> str:
-    """The first 8 hex digits of the SHA-256 of the canonical text."""
-    return hashlib.sha256(canonical(node).encode()).hexdigest()[:8]
+    """The first 8 hex digits of the SHA-256 of the canonical text, and of those of the computed values that it takes."""
+    return hashlib.sha256(meaning(node).encode()).hexdigest()[:8]
+
+
+def meaning(node: Node) -> str:
+    """The canonical text, and behind it, a line each, the definitions of the computed values that it takes."""
+    found: dict[str, str] = {}
+    queue = [node]
+    while queue:
+        for here, _ in walk(queue.pop()):
+            if isinstance(here, Computed) and here.name not in found:
+                found[here.name] = canonical(here.node)
+                queue.append(here.node)
+    return "\n".join([canonical(node), *(f"{quoted(name)}: {text}" for name, text in sorted(found.items()))])
 
 
 def quoted(text: str) -> str:
@@ -73,7 +90,7 @@ def scalar(value: Scalar) -> str:
 def path(steps: tuple[str, ...], root: str | None = None) -> str:
     """A dotted path, of a property or with the root `trait` of a trait; `prop('a b')` where the first name is no identifier."""
     first, rest = steps[0], steps[1:]
-    if plain(first) and not (root is None and (first == "trait" or first.lower() in RESERVED)):
+    if plain(first) and not (root is None and (first in ("item", "trait") or first.lower() in RESERVED)):
         head = f"{root}.{first}" if root else first
     else:
         head = f"{root or 'prop'}({quoted(first)})"
@@ -131,22 +148,39 @@ def _call(node: Call) -> tuple[int, str]:
     row = CALLS[node.name]
     if row.bare:
         return ATOM, node.name
+    keywords = {p.name for p in row.parameters if p.keyword}
+    return ATOM, f"{node.name}({', '.join(f'{name}={text}' if name in keywords else text for name, text in arguments_of(node))})"
+
+
+def arguments_of(node: Call) -> tuple[tuple[str, str], ...]:
+    """The text of each argument of a call, by the name of its parameter."""
+    from operators.language.calls import CALLS  # as above
+
     given = dict(node.arguments)
-    texts = [(p.name + "=" if p.keyword else "") + argument(p, given[p.name]) for p in row.parameters if p.name in given]
-    return ATOM, f"{node.name}({', '.join(texts)})"
+    return tuple((p.name, argument(p, given[p.name])) for p in CALLS[node.name].parameters if p.name in given)
 
 
 def argument(parameter: Parameter, value: Any) -> str:
     """The text of a bound argument."""
+    if isinstance(value, Node):
+        return canonical(value)
     if parameter.kind == "events":
-        return quoted(value[0]) if len(value) == 1 else "[" + ", ".join(map(quoted, value)) + "]"
+        return _events(value)
     if parameter.kind == "property":
         return quoted(".".join(value))
-    if parameter.kind == "within":
+    if parameter.kind in ("within", "span"):
         return quoted(format_duration(value))
-    if parameter.kind == "values":
+    if parameter.kind in ("values", "steps"):
         return ", ".join(map(canonical, value))
-    return canonical(value) if isinstance(value, Node) else quoted(value)
+    return str(value) if parameter.kind == "times" else quoted(value)
+
+
+def _events(names: tuple[str, ...]) -> str:
+    return quoted(names[0]) if len(names) == 1 else "[" + ", ".join(map(quoted, names)) + "]"
+
+
+def _on(node: On) -> tuple[int, str]:
+    return ATOM, _events(node.events) if node.where is None else f"on({_events(node.events)}, where={canonical(node.where)})"
 
 
 _WRITERS: dict[type[Node], Callable[[Any], tuple[int, str]]] = {
@@ -154,7 +188,11 @@ _WRITERS: dict[type[Node], Callable[[Any], tuple[int, str]]] = {
     Duration: lambda node: (ATOM, quoted(format_duration(node.ms))),
     ListOf: lambda node: (ATOM, "[" + ", ".join(map(canonical, node.items)) + "]"),
     Prop: lambda node: (ATOM, path(node.path)),
+    Item: lambda node: (ATOM, ".".join(("item", *node.path))),
     Trait: lambda node: (ATOM, path(node.path, "trait")),
+    On: _on,
+    Step: lambda node: (NOT, "not " * node.negated + canonical(node.on)),
+    Computed: lambda node: (ATOM, quoted(node.name)),
     And: lambda node: _join(node.items, "and", AND),
     Or: lambda node: _join(node.items, "or", OR),
     Not: lambda node: (NOT, f"not {_text(node.item, NOT)}"),

@@ -16,12 +16,14 @@ from rapidfuzz import fuzz, process
 
 from operators.language import calls
 from operators.language.canonical import canonical
+from operators.language.dates import WEEKDAYS
 from operators.language.durations import format_duration, shortened, ticked
 from operators.language.nodes import (
     And,
     Arith,
     Call,
     Compare,
+    Computed,
     Const,
     Duration,
     If,
@@ -36,6 +38,8 @@ from operators.language.nodes import (
     Or,
     Parameter,
     Prop,
+    children,
+    walk,
 )
 from operators.language.patterns import compile_pattern
 
@@ -52,8 +56,17 @@ RANGES: dict[str, tuple[float, float]] = {
     "since": (0, math.inf),
     "since_first": (0, math.inf),
     "in_segment_for": (0, math.inf),
+    "distinct": (0, math.inf),
+    "len": (0, math.inf),
+    "score": (0, 1),
+    "day": (1, 31),
+    "month": (1, 12),
+    "hour": (0, 23),
 }
 """The smallest and the largest value of calls that have such; a duration's in ms. With a window of D a duration is less than D."""
+
+WHOLE = frozenset({"count", "distinct", "len", "day", "month", "hour"})
+"""Calls whose value is a whole number."""
 
 Events = Mapping[str, Mapping[str, Any]]
 """The tracking plan: the JSON Schema of the properties of each event, by its name."""
@@ -143,42 +156,14 @@ def never_none(node: Node) -> bool:
     return False
 
 
-def children(node: Node) -> Iterator[Node]:
-    """The expressions directly inside a node, in the order written; that of a `where` too."""
-    match node:
-        case And(items) | Or(items) | ListOf(items):
-            yield from items
-        case Not(item) | Neg(item) | IsNone(item):
-            yield item
-        case If(test, then, other):
-            yield from (then, test, other)
-        case Compare(_, left, right) | Arith(_, left, right) | In(left, right):
-            yield from (left, right)
-        case Method(_, item, argument):
-            yield item
-            if argument is not None:
-                yield argument
-        case Call():
-            for _, value in node.arguments:
-                yield from (part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, Node))
-
-
-def walk(node: Node, inside: tuple[str, ...] | None = None) -> Iterator[tuple[Node, tuple[str, ...] | None]]:
-    """Every node of a tree, each with the events whose properties it reads (None outside a `where`)."""
-    stack = [(node, inside)]
-    while stack:
-        here, events = stack.pop()
-        yield here, events
-        where = here["where"] if isinstance(here, Call) else None
-        stack += [(child, here["events"] if child is where and isinstance(here, Call) else events) for child in children(here)]
-
-
 def segments_of(node: Node) -> set[str]:
     """The ids of the segments that a rule refers to."""
     found = set()
     for here, _ in walk(node):
         if isinstance(here, Call):
             found |= {here[p.name] for p in calls.CALLS[here.name].parameters if p.kind == "segment"}
+        elif isinstance(here, Computed):
+            found |= segments_of(here.node)
     return found
 
 
@@ -186,6 +171,8 @@ def _values(node: Call) -> Iterator[Node]:
     for parameter, value in _bound(node):
         if parameter.kind == "value":
             yield value
+        elif parameter.kind == "computed":
+            yield value.node
         elif parameter.kind == "values":
             yield from value
 
@@ -325,7 +312,8 @@ def _outcome(node: Compare) -> bool | None:
     (a_low, a_high), (b_low, b_high) = _range(node.left), _range(node.right)
     apart, a_below, b_below = a_high < b_low or b_high < a_low, a_high < b_low, b_high < a_low
     a_not_above, b_not_above = a_high <= b_low, b_high <= a_low
-    apart = apart or (node.op in ("==", "!=") and (_fraction(node.left, node.right) or _fraction(node.right, node.left)))
+    if node.op in ("==", "!="):
+        apart = apart or any(_fraction(a, b) or _no_weekday(a, b) for a, b in ((node.left, node.right), (node.right, node.left)))
     always = {"==": False, "!=": apart, "<": a_below, "<=": a_not_above, ">": b_below, ">=": b_not_above}[node.op]
     never = {"==": apart, "!=": False, "<": b_not_above, "<=": b_below, ">": a_not_above, ">=": a_below}[node.op]
     if never:
@@ -334,9 +322,14 @@ def _outcome(node: Compare) -> bool | None:
 
 
 def _fraction(left: Node, right: Node) -> bool:
-    """True where a count is compared with a number that is no whole one."""
-    count = isinstance(left, Call) and left.name == "count"
+    """True where a whole number is compared with one that is none."""
+    count = isinstance(left, Call) and left.name in WHOLE
     return count and isinstance(right, Const) and isinstance(right.value, float) and not right.value.is_integer()
+
+
+def _no_weekday(left: Node, right: Node) -> bool:
+    """True where a day of the week is compared with what is none."""
+    return isinstance(left, Call) and left.name == "weekday" and isinstance(right, Const) and right.value not in WEEKDAYS
 
 
 def _range(node: Node) -> tuple[float, float]:
@@ -375,6 +368,10 @@ _CHECKS: dict[type[Node], Callable[[Any], Iterator[Problem]]] = {
 
 def _call(node: Call, known: Known, text: str) -> Iterator[Problem]:
     row = calls.CALLS[node.name]
+    yield from (Problem(node.at, text) for text in row.check(node))
+    if known.history_ms is not None and row.reach(node) > known.history_ms >= (node["within"] or 0):
+        kept, got = format_duration(known.history_ms), format_duration(row.reach(node))
+        yield Problem(node.at, f"`{row.name}()` must look back at most over the history that is kept, {kept}; got {got!r}")
     for parameter, value in _bound(node):
         rule = _ARGUMENTS.get(parameter.kind)
         if rule is not None:
@@ -390,7 +387,7 @@ def _values_argument(node: Call, parameter: Parameter, value: Any, known: Known,
 
 def _where_argument(node: Call, parameter: Parameter, value: Any, known: Known, text: str) -> Iterator[Problem]:
     if kind_of(value) not in ("boolean", "any"):
-        yield Problem(value.at, f"`{parameter.name}` must be true or false; got {_a(kind_of(value))}, {_short(value)}")
+        yield Problem(value.at, f"`where` must be true or false; got {_a(kind_of(value))}, {_short(value)}")
 
 
 def _within_argument(node: Call, parameter: Parameter, value: Any, known: Known, text: str) -> Iterator[Problem]:
@@ -412,9 +409,19 @@ def _property_argument(node: Call, parameter: Parameter, value: Any, known: Know
         yield from unknown_property(_quote(text, node.at, ".".join(value)), value, node["events"], known.events)
 
 
+def _on_argument(node: Call, parameter: Parameter, value: Any, known: Known, text: str) -> Iterator[Problem]:
+    for on in (step.on for step in value) if isinstance(value, tuple) else (value,):
+        yield from _events_argument(node, parameter, on.events, known, text)
+        if on.where is not None:
+            yield from _where_argument(node, parameter, on.where, known, text)
+
+
 _ARGUMENTS: dict[str, Callable[[Call, Parameter, Any, Known, str], Iterator[Problem]]] = {
     "value": _values_argument,
     "values": _values_argument,
+    "item": _values_argument,
+    "on": _on_argument,
+    "steps": _on_argument,
     "where": _where_argument,
     "within": _within_argument,
     "events": _events_argument,

@@ -10,26 +10,31 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from operators.language.canonical import canonical
+from operators.instants import EARLIEST, LATEST, instant_of
+from operators.language.calls.held import HIDDEN, condition
+from operators.language.canonical import arguments_of, canonical, version
 from operators.language.count_slots import measure_of
 from operators.language.durations import format_duration
 from operators.language.edge_slots import LatestSlot
 from operators.language.expressions import COMPILE, Value, calls_of, gives_duration
 from operators.language.feeds import Feed, Rule, Rules
-from operators.language.nodes import Call, Node
-from operators.language.slots import Compared, Slot, Source, TimerSlot
+from operators.language.nodes import Call, Computed, Node, On, walk
+from operators.language.same_slots import SameSlot
+from operators.language.slots import Compared, Handler, Slot, TimerSlot
 from operators.plan.checked import Segment
 from schemas.errors import Finding, FindingsError
 from schemas.person import SLOT_MASK, Person, new_person
 
 AnySlot = TypeVar("AnySlot", bound=Slot)
+AnyTimer = TypeVar("AnyTimer", bound=TimerSlot)
 
 
 def compile_rules(segments: tuple[Segment, ...], zone: ZoneInfo, about: Iterable[str] = ()) -> Rules:
-    """The compiled segments, in the order given, which must be that of evaluation; for those of `about`, the events that they are about are
-    kept too. FindingsError where a person would have to hold more slots than it can."""
-    context = Context(zone, segments)
-    for segment in segments:
+    """The compiled segments, in the order given, which must be that of evaluation, each behind the conditions that it holds; for those of
+    `about`, the events that they are about are kept too. FindingsError where a person would have to hold more slots than it can."""
+    every = _with_conditions(segments)
+    context = Context(zone, every)
+    for segment in every:
         context.rule(segment)
     for id in about:
         context.about(id)
@@ -37,6 +42,25 @@ def compile_rules(segments: tuple[Segment, ...], zone: ZoneInfo, about: Iterable
         raise FindingsError([Finding("segments.yaml", 1, 1, f"a plan must need at most {SLOT_MASK} slots; got {len(context.rules.slots)}")])
     context.settle()
     return context.rules
+
+
+def _with_conditions(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """The segments, each behind the hidden ones that the conditions of its `held(...)` make: each once, the inner before the outer."""
+    found: dict[str, Segment] = {}
+    for segment in segments:
+        _conditions(segment.when, found, set())
+        found[segment.id] = segment
+    return tuple(found.values())
+
+
+def _conditions(node: Node, found: dict[str, Segment], seen: set[str]) -> None:
+    for here, _ in walk(node):
+        if isinstance(here, Computed):
+            _conditions(here.node, found, seen)
+        elif isinstance(here, Call) and here.name == "held" and (id := condition(here)) not in seen:
+            seen.add(id)
+            _conditions(here["rule"], found, seen)
+            found.setdefault(id, Segment(id, "", here["rule"], version(here["rule"])))
 
 
 class Context:
@@ -47,10 +71,12 @@ class Context:
         self.segments = segments
         self.numbers = {segment.id: no for no, segment in enumerate(segments)}
         self.rules = Rules()
-        self._slots: dict[Any, Slot] = {}
+        self._slots: dict[Any, Any] = {}
         self._bit = 0
         self._timers: dict[int, TimerSlot] = {}
         self._personal = 0
+        self.over_items = False
+        """True while an expression over the items of a list is compiled."""
 
     def rule(self, segment: Segment) -> None:
         """Compiles one segment."""
@@ -58,22 +84,24 @@ class Context:
         self._bit = 1 << no
         self._timers = {}
         test = self.value(segment.when, ())
-        calls = tuple((canonical(node), self._shown(node)) for node in calls_of(segment.when))
-        self.rules.rules.append(Rule(no, segment.id, segment.version, test, tuple(self._timers.values()), calls))
+        hidden = segment.id.startswith(HIDDEN)
+        calls = () if hidden else tuple((canonical(node), self._shown(node)) for node in calls_of(segment.when))
+        self.rules.rules.append(Rule(no, segment.id, segment.version, test, tuple(self._timers.values()), calls, hidden=hidden))
 
     def about(self, id: str) -> None:
         """Keeps the latest of the events that the segment is about: those of the first call over events in its rule."""
         self._bit = 0
         call = self._first_call(self.segments[self.numbers[id]].when)
-        where: Node | None = call["where"] if call is not None else None
-        for name in call["events"] if call is not None else ():
-            one = Call("last", (("events", (name,)), ("property", ()), *((("where", where),) if where is not None else ())))
+        on = _events_of(call) if call is not None else None
+        for name in on.events if on is not None else ():
+            where = (("where", on.where),) if on is not None and on.where is not None else ()
+            one = Call("last", (("events", (name,)), ("property", ()), *where))
             slot = self.slot(LatestSlot, one, ())
             self.rules.about.setdefault(id, []).append((name, slot))
 
     def _first_call(self, node: Node) -> Call | None:
         for call in calls_of(node, inner=True):
-            if isinstance(call, Call) and call["events"] is not None:
+            if isinstance(call, Call) and _events_of(call) is not None:
                 return call
             if isinstance(call, Call) and call.name in ("segment", "in_segment_for"):
                 found = self._first_call(self.segments[self.numbers[call["id"]]].when)
@@ -110,6 +138,19 @@ class Context:
         """The closure of a node; `compared` tells what its value is compared with, None for any other use."""
         return COMPILE[type(node)](self, node, compared)
 
+    def item(self, node: Node) -> Value:
+        """The closure of an expression over the items of a list."""
+        before, self.over_items = self.over_items, True
+        value = self.value(node)
+        self.over_items = before
+        return value
+
+    def calendar(self) -> ZoneInfo:
+        """The plan's time zone, for a rule that hangs on the calendar where the person is."""
+        self.personal()
+        self.trait("timezone")
+        return self.zone
+
     def personal(self) -> None:
         """The rule at hand hangs on more than events, traits and segments: on the person's id, or on time alone."""
         self._personal |= self._bit
@@ -124,41 +165,71 @@ class Context:
         """The rule at hand reads this trait."""
         self.rules.traits[name] = self.rules.traits.get(name, 0) | self._bit
 
-    def slot(self, measure: type[AnySlot], call: Call, compared: Compared) -> AnySlot:
-        """The slot of a call over events, shared with every call that needs the same."""
-        where: Node | None = call["where"]
-        source = Source(call["events"], canonical(where) if where is not None else None, call["within"], call["after"], call["property"])
-        slot = self._slots.get((measure, source))
+    def slot(self, measure: type[AnySlot], call: Call, compared: Compared) -> Any:
+        """The slot of a call over events, shared with all that need the same: of the measure, or with `same=` a `SameSlot` of it."""
+        key = (measure, arguments_of(call))
+        slot = self._slots.get(key)
         if slot is None:
-            slot = measure(len(self.rules.slots), source, self.value(where) if where is not None else None)
-            self._slots[measure, source] = slot
+            slot = measure(len(self.rules.slots), call, self)
+            # It has what its measure has.
+            if call["same"] is not None:
+                slot = SameSlot(slot, call, self)
+            slot.key = key[1]
+            self._slots[key] = slot
             self.rules.slots.append(slot)
-            self._feed(slot, source, where)
-        assert isinstance(slot, measure)
+            self._feed(slot, call)
         slot.mask |= self._bit
         slot.compared(compared)
         return slot
 
-    def timer(self, key: tuple[str, str], start: Callable[[Person, int], int | None], compared: Compared) -> None:
-        """A timer slot for a duration that counts from `start`, shared by its key."""
-        durations = {int(ms) for _, ms in compared or ()}
-        timer = self._slots.get(key)
+    def timer(self, kind: type[AnyTimer], key: str, ask: Callable[[Person, int], int | None], compared: Compared = None) -> None:
+        """A timer slot, shared by its key: `ask` gives the next boundary after an instant, or what a duration counts from."""
+        timer = self._slots.get((kind, key))
         if timer is None:
-            timer = TimerSlot(len(self.rules.slots), start, durations)
-            self._slots[key] = timer
+            timer = kind(len(self.rules.slots), ask, self)
+            timer.key = key
+            self._slots[kind, key] = timer
             self.rules.slots.append(timer)
-        assert isinstance(timer, TimerSlot)
-        timer.durations |= durations
         timer.mask |= self._bit
+        timer.compared(compared)
         self._timers[timer.no] = timer
 
-    def _feed(self, slot: Slot, source: Source, where: Node | None) -> None:
-        for name in source.events:
-            self._place(name).take(slot, where)
-        for name in source.after or ():
-            self._place(name).followers.append(slot)
+    def _feed(self, slot: Slot, call: Call) -> None:
+        for step in call["steps"] or ():
+            for name in step.on.events:
+                paths = self._place(name).paths
+                if slot not in paths:
+                    paths.append(slot)  # type: ignore[arg-type]  # a call with steps has a slot of a path
+        where: Node | None = None if slot.asks else call["where"]
+        test = self.value(where) if where is not None else None
+        add = self._between(slot.add, call)
+        for name in call["events"] or ():
+            self._place(name).take(add, where, test)
+        for on, follow in ((call["after"], slot.follow), (call["as_"], slot.choose)):
+            self._follow(on, follow)
+
+    def _follow(self, on: On | None, follow: Handler) -> None:
+        if on is not None:
+            test = self.value(on.where) if on.where is not None else None
+            for name in on.events:
+                self._place(name).followers.append((test, follow))
+
+    def _between(self, add: Handler, call: Call) -> Handler:
+        """The handler, for events from `from_` on and before `until` alone."""
+        bounds = [instant_of(call[name], self.zone) if call[name] is not None else None for name in ("from_", "until")]
+        if bounds == [None, None]:
+            return add
+        low, high = (end if bound is None else bound for bound, end in zip(bounds, (EARLIEST, LATEST + 1), strict=True))
+        return lambda p, t, n, properties, now: add(p, t, n, properties, now) if low <= t < high else 0
 
     def _place(self, name: str) -> Feed:
         if name.endswith("*"):
             return self.rules.stars.setdefault(name[:-1], Feed())
         return self.rules.feeds.setdefault(name, Feed())
+
+
+def _events_of(call: Call) -> On | None:
+    """The events that a call is about: of steps those of the last that was done."""
+    if call["steps"] is not None:
+        return [step.on for step in call["steps"] if not step.negated][-1]  # type: ignore[no-any-return]  # a tuple of Step
+    return On(call["events"], call["where"]) if call["events"] is not None else None

@@ -5,11 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from operators.language.nodes import Call
-from operators.language.slots import Compared, Slot, Source
+from operators.language.slots import Compared, Slot
 from schemas.person import Person
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context
 
 
 def measure_of(call: Call) -> type[CountSlot]:
@@ -27,8 +30,8 @@ class CountSlot(Slot):
 
     __slots__ = ("falling", "keep", "shown", "steps")
 
-    def __init__(self, no: int, source: Source, test: Callable[[dict[str, Any], int], Any] | None) -> None:
-        super().__init__(no, source, test)
+    def __init__(self, no: int, call: Call, context: Context) -> None:
+        super().__init__(no, call, context)
         self.steps: frozenset[int] | None = frozenset()
         self.falling: tuple[int, ...] = ()
         self.keep = 0
@@ -203,7 +206,7 @@ class CountAfterSlot(CountSlot):
         insort(state[1], [t, n])
         return self.grown(p, state, now)
 
-    def follow(self, p: Person, t: int, n: int, now: int) -> int:
+    def follow(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
             state = p.slots[self.no] = [None, [], None]

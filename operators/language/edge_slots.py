@@ -6,11 +6,31 @@ from bisect import bisect_right
 from collections.abc import Callable
 from math import inf
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from operators.decode import storable
-from operators.language.slots import Compared, Slot, Source, at_path, marks_of, next_mark
+from operators.language.nodes import Call
+from operators.language.slots import Compared, Slot, at_path, marks_of, next_mark
 from schemas.person import Person
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context
+
+
+Look = Callable[[dict[str, Any]], Any]
+"""What is kept of an event besides its time, by its properties; one of which it gives None is not looked at."""
+
+
+def look_at(path: tuple[str, ...] | None) -> Look | None:
+    """The value of a property, as the state can hold it; None where no property is asked for."""
+    if path is None:
+        return None
+
+    def look(properties: dict[str, Any]) -> Any:
+        value = at_path(properties, path)
+        return None if value is None else storable(value)
+
+    return look
 
 
 class LatestSlot(Slot):
@@ -20,10 +40,11 @@ class LatestSlot(Slot):
     `[armed, time, value, arrival, position]`.
     """
 
-    __slots__ = ("durations", "marks", "opaque", "shortest")
+    __slots__ = ("durations", "look", "marks", "opaque", "shortest")
 
-    def __init__(self, no: int, source: Source, test: Callable[[dict[str, Any], int], Any] | None) -> None:
-        super().__init__(no, source, test)
+    def __init__(self, no: int, call: Call, context: Context) -> None:
+        super().__init__(no, call, context)
+        self.look = look_at(self.property)
         self.durations: set[int] = set()
         self.opaque = False
         self.shortest: float = 0
@@ -31,7 +52,7 @@ class LatestSlot(Slot):
 
     def compared(self, uses: Compared) -> None:
         self.opaque |= uses is None
-        if self.property is None:
+        if self.look is None:
             self.durations |= {int(ms) for _, ms in uses or ()}
 
     def settle(self) -> None:
@@ -40,11 +61,10 @@ class LatestSlot(Slot):
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = None
-        if self.property is not None:
-            value = at_path(properties, self.property)
+        if self.look is not None:
+            value = self.look(properties)
             if value is None:
                 return 0
-            value = storable(value)
         state = p.slots.get(self.no)
         if state is None:
             state = p.slots[self.no] = [None, None, None, 0, None] if self.after else [None, None, None]
@@ -67,11 +87,11 @@ class LatestSlot(Slot):
         """True where no rule can tell the new latest event from the one before; its boundary can only be later then."""
         if self.within is not None and before <= now - self.within:
             return False
-        if self.property is not None:
+        if self.look is not None:
             return type(value) is type(state[2]) and not isinstance(value, (list, dict)) and bool(value == state[2])
         return now - before < self.shortest
 
-    def follow(self, p: Person, t: int, n: int, now: int) -> int:
+    def follow(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
             state = p.slots[self.no] = [None, None, None, 0, None]
@@ -93,7 +113,19 @@ class LatestSlot(Slot):
             return None
         if self.after and (state[4] is None or (state[1], state[3]) <= tuple(state[4])):
             return None
-        return now - state[1] if self.property is None else state[2]
+        return now - state[1] if self.look is None else state[2]
+
+
+class LatestTestSlot(LatestSlot):
+    """Whether the latest event satisfies the `where` of `latest`, which is asked of it alone."""
+
+    __slots__ = ()
+    asks = True
+
+    def __init__(self, no: int, call: Call, context: Context) -> None:
+        super().__init__(no, call, context)
+        test = context.value(call["where"])
+        self.look = lambda properties: test(properties, 0) is True
 
 
 class EarliestSlot(Slot):
@@ -103,15 +135,16 @@ class EarliestSlot(Slot):
     earliest. State: `[armed, [[time, arrival, value], ...], position of the last event of after]`.
     """
 
-    __slots__ = ("durations", "marks")
+    __slots__ = ("durations", "look", "marks")
 
-    def __init__(self, no: int, source: Source, test: Callable[[dict[str, Any], int], Any] | None) -> None:
-        super().__init__(no, source, test)
+    def __init__(self, no: int, call: Call, context: Context) -> None:
+        super().__init__(no, call, context)
+        self.look = look_at(self.property)
         self.durations: set[int] = set()
         self.marks: tuple[int, ...] = ()
 
     def compared(self, uses: Compared) -> None:
-        if self.property is None:
+        if self.look is None:
             self.durations |= {int(ms) for _, ms in uses or ()}
 
     def settle(self) -> None:
@@ -119,11 +152,10 @@ class EarliestSlot(Slot):
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = None
-        if self.property is not None:
-            value = at_path(properties, self.property)
+        if self.look is not None:
+            value = self.look(properties)
             if value is None:
                 return 0
-            value = storable(value)
         state = p.slots.get(self.no)
         if state is None:
             state = p.slots[self.no] = [None, [], None]
@@ -142,7 +174,7 @@ class EarliestSlot(Slot):
         self.arm(p, state, now)
         return self.mask
 
-    def follow(self, p: Person, t: int, n: int, now: int) -> int:
+    def follow(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
             state = p.slots[self.no] = [None, [], None]
@@ -183,5 +215,5 @@ class EarliestSlot(Slot):
         start = None if self.within is None else now - self.within
         for t, _, value in state[1]:
             if start is None or t > start:
-                return now - t if self.property is None else value
+                return now - t if self.look is None else value
         return None

@@ -23,6 +23,7 @@ from operators.language.nodes import (
     If,
     In,
     IsNone,
+    Item,
     ListOf,
     Method,
     Neg,
@@ -43,9 +44,9 @@ Value = Callable[[Any, int], Any]
 """A compiled expression: of a person (or, in `where`, of properties) and an instant in ms."""
 
 
-def children(node: Node) -> tuple[Node, ...]:
-    """The expressions directly inside a node over the person, in the order written; those of a call's `where` are over an event and left
-    out."""
+def operands(node: Node) -> tuple[Node, ...]:
+    """The expressions directly inside a node over the person, in the order written; those over an event or an item are left out, and of a
+    computed value its definition is inside."""
     match node:
         case And(items) | Or(items) | ListOf(items):
             return items
@@ -61,8 +62,13 @@ def children(node: Node) -> tuple[Node, ...]:
             return (item,) if argument is None else (item, argument)
         case Call(name, arguments):
             kinds = {parameter.name: parameter.kind for parameter in CALLS[name].parameters}
-            values = [(value,) if kinds[key] == "value" else value for key, value in arguments if kinds[key] in ("value", "values")]
-            return tuple(item for items in values for item in items)
+            found: list[Node] = []
+            for key, value in arguments:
+                if kinds[key] in ("value", "values"):
+                    found += value if kinds[key] == "values" else (value,)
+                elif kinds[key] == "computed":
+                    found.append(value.node)
+            return tuple(found)
     return ()
 
 
@@ -76,7 +82,7 @@ def calls_of(node: Node, *, inner: bool = False) -> list[Node]:
         if isinstance(here, (Call, Trait)):
             found.setdefault(canonical(here), here)
         if inner or not isinstance(here, Call):
-            queue[:0] = children(here)
+            queue[:0] = operands(here)
     return list(found.values())
 
 
@@ -85,7 +91,7 @@ def gives_duration(node: Node) -> bool:
     if not isinstance(node, Call):
         return isinstance(node, Duration)
     gives = CALLS[node.name].gives
-    return gives == "duration" or (gives is None and any(map(gives_duration, children(node)[:1])))
+    return gives == "duration" or (gives is None and any(map(gives_duration, operands(node)[:1])))
 
 
 def _constants(node: Node) -> tuple[float, ...] | None:
@@ -123,11 +129,17 @@ def _list(context: Context, node: ListOf, compared: Compared) -> Value:
 
 
 def _prop(context: Context, node: Prop, compared: Compared) -> Value:
-    if len(node.path) == 1:
+    # An event always has properties; an item may be no object.
+    if len(node.path) == 1 and not context.over_items:
         name = node.path[0]
         return lambda properties, _now: properties.get(name)
     path = node.path
     return lambda properties, _now: at_path(properties, path)
+
+
+def _item(context: Context, node: Item, compared: Compared) -> Value:
+    path = node.path
+    return lambda item, _now: at_path(item, path)
 
 
 def _trait(context: Context, node: Trait, compared: Compared) -> Value:
@@ -311,6 +323,7 @@ COMPILE: dict[type[Node], Callable[[Context, Any, Compared], Value]] = {
     Duration: _const,
     ListOf: _list,
     Prop: _prop,
+    Item: _item,
     Trait: _trait,
     And: _and,
     Or: _or,

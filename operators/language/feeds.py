@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from operators.language.expressions import Value
 from operators.language.nodes import And, Compare, Const, Node, Prop
-from operators.language.slots import Slot, TimerSlot
+from operators.language.path_slots import PathSlot
+from operators.language.slots import Handler, Slot, TimerSlot
 
 
 @dataclass(slots=True)
 class Rule:
-    """A compiled segment. `dependents` is the mask of the rules that refer to it, `calls` what `why` shows of it."""
+    """A compiled segment. `dependents` is the mask of the rules that refer to it, `calls` what `why` shows of it. A `hidden` one is the
+    condition of a `held(...)`: members are kept of it as of any other, but nothing is put out."""
 
     no: int
     id: str
@@ -20,27 +23,30 @@ class Rule:
     timers: tuple[TimerSlot, ...]
     calls: tuple[tuple[str, Value], ...]
     dependents: int = 0
+    hidden: bool = False
 
 
 @dataclass(slots=True)
 class Feed:
     """The slots of one event name.
 
-    `always` without `where`; `filtered` with one; `keyed` by the value of a property, for each `where` that asks for `property == 'text'`,
-    alone or among other things: an event looks at the slots of its own value and at no others. `followers` have the name in their `after`.
+    `always` without `where`; `filtered` with the test of one; `keyed` by the value of a property, for each `where` that asks for
+    `property == 'text'`, alone or among other things: an event looks at the slots of its own value and at no others. `followers` have the
+    name in their `after` or `as_`, and come first. `paths` are slots that look at an event under its name.
     """
 
-    always: list[Slot] = field(default_factory=list)
-    filtered: list[Slot] = field(default_factory=list)
+    always: list[Handler] = field(default_factory=list)
+    filtered: list[tuple[Value, Handler]] = field(default_factory=list)
     keyed: dict[tuple[str, ...], dict[str, Feed]] = field(default_factory=dict)
-    followers: list[Slot] = field(default_factory=list)
+    followers: list[tuple[Value | None, Handler]] = field(default_factory=list)
+    paths: list[PathSlot] = field(default_factory=list)
 
-    def take(self, slot: Slot, where: Node | None) -> None:
-        """Adds a slot where its `where` says."""
+    def take(self, handler: Handler, where: Node | None, test: Value | None) -> None:
+        """Adds a handler where its `where` says; `test` is the closure of it."""
+        if where is None or test is None:
+            self.always.append(handler)
+            return
         match where:
-            case None:
-                self.always.append(slot)
-                return
             case And(items):
                 parts, place = items, "filtered"
             case _:
@@ -48,14 +54,24 @@ class Feed:
         for part in parts:
             match part:
                 case Compare("==", Prop(path), Const(str() as text)) | Compare("==", Const(str() as text), Prop(path)):
-                    getattr(self.keyed.setdefault(path, {}).setdefault(text, Feed()), place).append(slot)
+                    feed = self.keyed.setdefault(path, {}).setdefault(text, Feed())
+                    if place == "always":
+                        feed.always.append(handler)
+                    else:
+                        feed.filtered.append((test, handler))
                     return
-        self.filtered.append(slot)
+        self.filtered.append((test, handler))
 
     def merge(self, other: Feed) -> None:
         """Takes over the slots of another feed, each once."""
-        for mine, theirs in ((self.always, other.always), (self.filtered, other.filtered), (self.followers, other.followers)):
-            mine.extend(slot for slot in theirs if slot not in mine)
+        lists: tuple[tuple[list[Any], list[Any]], ...] = (
+            (self.always, other.always),
+            (self.filtered, other.filtered),
+            (self.followers, other.followers),
+            (self.paths, other.paths),
+        )
+        for mine, theirs in lists:
+            mine.extend(each for each in theirs if each not in mine)
         for path, values in other.keyed.items():
             for text, inner in values.items():
                 self.keyed.setdefault(path, {}).setdefault(text, Feed()).merge(inner)
@@ -92,11 +108,12 @@ class Rules:
 
     def _starred(self, name: str, own: Feed) -> Feed:
         starred = [feed for prefix, feed in self.stars.items() if name.startswith(prefix)]
-        if not starred:
+        if not starred and not own.paths:
             return own
         feed = Feed()
         for each in (own, *starred):
             feed.merge(each)
+        feed.always.extend(slot.at(name) for slot in feed.paths)
         return feed
 
 

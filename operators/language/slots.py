@@ -1,8 +1,8 @@
 """Slots: the windowed state of a person that rules are computed from, kept up event by event.
 
-A slot is one distinct (measure, events, where, within, after, property), shared by all rules that need it. Its state is a list whose first
-item is the instant for which the slot stands in the person's heap (None: it does not); the rest is the measure's own and holds no more than
-its comparisons need.
+A slot is one distinct measure over the events that the arguments of a call tell, shared by all rules that need it. Its state is a list
+whose first item is the instant for which the slot stands in the person's heap (None: it does not); the rest is the measure's own and holds
+no more than its comparisons need.
 
 The rules of the file:
 - `add` and `follow` (an event of `after`) return the mask of the rules whose truth may have changed, 0 where none can.
@@ -17,36 +17,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappush
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from operators.language.nodes import Call
 from schemas.person import SLOT_BITS, Person
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context
 
 Compared = tuple[tuple[str, float], ...] | None
 """What a value is compared with: `(operator, number or ms)` each; None where it is used in any other way."""
 
 
-class Source(NamedTuple):
-    """The events that a slot looks at. `where` is its canonical text, `test` its closure, None where there is none."""
-
-    events: tuple[str, ...]
-    where: str | None
-    within: int | None
-    after: tuple[str, ...] | None
-    property: tuple[str, ...] | None
+Handler = Callable[[Person, int, int, dict[str, Any], int], int]
+"""Takes an event in: `(person, time, number of arrival, properties, now)`; gives the mask of the rules whose truth may have changed."""
 
 
 class Slot:
     """What all slots have in common; `mask` names the rules that are computed from it, a bit each."""
 
-    __slots__ = ("after", "mask", "no", "property", "test", "within")
+    __slots__ = ("after", "key", "mask", "no", "property", "within")
+    asks = False
+    """True where the `where` of the call is no filter of its events."""
 
-    def __init__(self, no: int, source: Source, test: Callable[[dict[str, Any], int], Any] | None) -> None:
+    def __init__(self, no: int, call: Call, context: Context) -> None:
         self.no = no
+        self.key: Any = None
         self.mask = 0
-        self.within = source.within
-        self.after = source.after is not None
-        self.property = source.property
-        self.test = test
+        self.within: int | None = call["within"]
+        self.after = call["after"] is not None
+        self.property: tuple[str, ...] | None = call["property"]
 
     def compared(self, uses: Compared) -> None:
         """Takes note of one more use of the slot's value."""
@@ -58,8 +58,12 @@ class Slot:
         """An event of the slot that satisfies its `where`."""
         raise NotImplementedError(type(self).__name__)
 
-    def follow(self, p: Person, t: int, n: int, now: int) -> int:
+    def follow(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         """An event of the slot's `after`."""
+        raise NotImplementedError(type(self).__name__)
+
+    def choose(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
+        """An event of the slot's `as_`."""
         raise NotImplementedError(type(self).__name__)
 
     def fire(self, p: Person, state: list[Any], now: int) -> int:
@@ -107,31 +111,28 @@ def marks_of(durations: set[int], within: int | None) -> tuple[int, ...]:
     return tuple(sorted(marks | ({within} if within is not None else set())))
 
 
-class TimerSlot(Slot):
-    """Boundaries of a duration that hangs on no window: `age(x)`, `in_segment_for(id)`. State: `[armed]`.
+_NO_EVENTS = Call("", ())
 
-    `start` gives the instant that the duration counts from, None where there is none; it is asked again whenever a rule that uses it was
+
+class TimerSlot(Slot):
+    """Boundaries that hang on no event: of a duration as in `age(x)`, of the calendar as in `today(x)`. State: `[armed]`.
+
+    `next` gives the earliest of them after an instant, None where there is none; it is asked again whenever a rule that uses it was
     computed.
     """
 
-    __slots__ = ("durations", "marks", "start")
+    __slots__ = ("next",)
 
-    def __init__(self, no: int, start: Callable[[Person, int], int | None], durations: set[int]) -> None:
-        super().__init__(no, Source((), None, None, None, None), None)
-        self.start = start
-        self.durations = durations
-        self.marks: tuple[int, ...] = ()
-
-    def settle(self) -> None:
-        self.marks = marks_of(self.durations, None)
+    def __init__(self, no: int, next: Callable[[Person, int], int | None], context: Context) -> None:
+        super().__init__(no, _NO_EVENTS, context)
+        self.next = next
 
     def rearm(self, p: Person, state: list[Any], now: int) -> None:
         self.start_anew(p, now)
 
     def start_anew(self, p: Person, now: int) -> None:
-        """Arms the next boundary of what the duration now counts from."""
-        start = self.start(p, now)
-        due = next_mark(start, self.marks, now) if start is not None else None
+        """Arms the next boundary of what it now counts from."""
+        due = self.next(p, now)
         if due is None:
             return
         state = p.slots.get(self.no)
@@ -143,6 +144,30 @@ class TimerSlot(Slot):
 
     def fire(self, p: Person, state: list[Any], now: int) -> int:
         return self.mask
+
+
+class DurationSlot(TimerSlot):
+    """The boundaries of a duration that is compared with `durations`; `start` gives the instant that it counts from, None where there is
+    none."""
+
+    __slots__ = ("durations", "marks", "start")
+
+    def __init__(self, no: int, start: Callable[[Person, int], int | None], context: Context) -> None:
+        super().__init__(no, self.mark, context)
+        self.start = start
+        self.durations: set[int] = set()
+        self.marks: tuple[int, ...] = ()
+
+    def compared(self, uses: Compared) -> None:
+        self.durations |= {int(ms) for _, ms in uses or ()}
+
+    def settle(self) -> None:
+        self.marks = marks_of(self.durations, None)
+
+    def mark(self, p: Person, now: int) -> int | None:
+        """The earliest instant after `now` at which a comparison of the duration may change."""
+        start = self.start(p, now)
+        return next_mark(start, self.marks, now) if start is not None else None
 
 
 def at_path(value: Any, path: tuple[str, ...]) -> Any:

@@ -35,6 +35,8 @@ ROW = CallRow(
     parameters=(Parameter("name", "text", required=True),),
     doc="a number in [0, 1) that is fixed for the name and the person",
     boundaries="none",
+    state="nothing",
+    example="bucket('new-mail') < 0.5",
     compile=compile,
     never_none=True,
 )

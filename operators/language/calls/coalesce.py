@@ -32,5 +32,8 @@ ROW = CallRow(
     parameters=(Parameter("items", "values", required=True),),
     doc="the first that is not None",
     boundaries="those of its arguments",
+    state="what its arguments keep",
+    example="coalesce(trait.tier, 'none') == 'none'",
     compile=compile,
+    pure=True,
 )

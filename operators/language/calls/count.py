@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from operators.language.calls.events import EVENTS, FILTERS
+from operators.language.calls.events import EVENTS, FILTERS, check_filters
 from operators.language.count_slots import measure_of
 from operators.language.nodes import Call, CallRow
 from operators.language.slots import Compared
@@ -28,6 +28,9 @@ ROW = CallRow(
     parameters=(EVENTS, *FILTERS),
     doc="number of events E",
     boundaries="t + D for each E in the window",
+    state="as many of the last times as the comparisons tell apart; without `within` and `after` one number",
+    example="count('Product Viewed', within='7d') > 3",
     compile=compile,
+    check=check_filters,
     never_none=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from operators.language.calls.events import EVENTS, FILTERS
+from operators.language.calls.events import EVENTS, FILTERS, check_filters
 from operators.language.count_slots import measure_of
 from operators.language.nodes import Call, CallRow
 from operators.language.slots import Compared
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call: `count(E) >= 1`."""
-    return context.slot(measure_of(call), call, ((">=", 1),)).some()
+    some: Value = context.slot(measure_of(call), call, ((">=", 1),)).some()
+    return some
 
 
 ROW = CallRow(
@@ -25,6 +26,9 @@ ROW = CallRow(
     parameters=(EVENTS, *FILTERS),
     doc="true where there is an event E",
     boundaries="t + D for each E in the window",
+    state="the last time",
+    example="did('Order Completed', within='30d', where=total >= 100)",
     compile=compile,
+    check=check_filters,
     never_none=True,
 )

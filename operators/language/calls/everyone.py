@@ -23,7 +23,10 @@ ROW = CallRow(
     parameters=(),
     doc="true",
     boundaries="none",
+    state="nothing",
+    example="everyone",
     compile=compile,
+    pure=True,
     bare=True,
     never_none=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from operators.language.calls.events import EVENTS, FILTERS, PROPERTY
+from operators.language.calls.events import EVENTS, FILTERS, PROPERTY, check_filters
 from operators.language.edge_slots import EarliestSlot
 from operators.language.nodes import Call, CallRow
 from operators.language.slots import Compared
@@ -27,5 +27,8 @@ ROW = CallRow(
     parameters=(EVENTS, PROPERTY, *FILTERS),
     doc="the value of the property at the earliest E that has one, else None",
     boundaries="t + D for each E in the window",
+    state="the first value; with `within` or `after` each value",
+    example="first('Page Viewed', 'referrer') == 'newsletter'",
     compile=compile,
+    check=check_filters,
 )

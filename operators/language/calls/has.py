@@ -29,6 +29,9 @@ ROW = CallRow(
     parameters=(Parameter("x", "value", required=True),),
     doc="true where x is neither None nor empty",
     boundaries="those of its argument",
+    state="what its argument keeps",
+    example="has(trait.phone)",
     compile=compile,
+    pure=True,
     never_none=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from operators.language.calls.events import EVENTS, FILTERS, PROPERTY
+from operators.language.calls.events import EVENTS, FILTERS, PROPERTY, check_filters
 from operators.language.edge_slots import LatestSlot
 from operators.language.nodes import Call, CallRow
 from operators.language.slots import Compared
@@ -27,5 +27,8 @@ ROW = CallRow(
     parameters=(EVENTS, PROPERTY, *FILTERS),
     doc="the value of the property at the latest E that has one, else None",
     boundaries="t + D for each E in the window",
+    state="the last value",
+    example="last('Order Completed', 'total') > 100",
     compile=compile,
+    check=check_filters,
 )

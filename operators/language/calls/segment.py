@@ -24,6 +24,8 @@ ROW = CallRow(
     parameters=(Parameter("id", "segment", required=True),),
     doc="true where the person is a member now",
     boundaries="those of that segment",
+    state="nothing",
+    example="segment('viewers') and not segment('buyers')",
     compile=compile,
     never_none=True,
 )

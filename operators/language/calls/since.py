@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from operators.language.calls.events import EVENTS, FILTERS
+from operators.language.calls.events import EVENTS, FILTERS, check_filters
 from operators.language.edge_slots import LatestSlot
 from operators.language.nodes import Call, CallRow
 from operators.language.slots import Compared
@@ -27,5 +27,8 @@ ROW = CallRow(
     parameters=(EVENTS, *FILTERS),
     doc="duration since the latest E, None where there is none",
     boundaries="t + d and t + d + 1 ms for each duration d it is compared with, and those of the window",
+    state="the last time",
+    example="since('Product Added') >= '30m'",
     compile=compile,
+    check=check_filters,
 )

@@ -20,14 +20,17 @@ from operators.language.nodes import (
     If,
     In,
     IsNone,
+    Item,
     ListOf,
     Method,
     MethodName,
     Neg,
     Node,
     Not,
+    On,
     Or,
     Prop,
+    Step,
     Trait,
 )
 from operators.language.parse import parse, rule
@@ -139,18 +142,35 @@ def trees(leaves: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
             st.lists(inner, max_size=3).map(lambda items: ListOf(tuple(items))),
             call("has", x=inner),
             call("coalesce", items=st.lists(inner, min_size=1, max_size=3).map(tuple)),
+            call("len", x=inner),
+            *(call(name, list=inner, item=items) for name in ("any", "all", "total")),
         )
 
     return st.recursive(leaves, forms, max_leaves=8)
 
 
+inside = st.lists(st.sampled_from(["x", "lower", "y1"]), max_size=2).map(tuple)
+items: st.SearchStrategy[Node] = st.deferred(lambda: trees(st.one_of(constants, paths.map(Prop), st.builds(Item, inside))))
 wheres = trees(st.one_of(constants, paths.map(Prop)))
-rules = trees(
+ons = st.builds(On, events, st.none() | wheres)
+times = st.integers(1, 1000)
+instants = st.sampled_from(["2026-01-31", "2026-01-31T12:00:00.5Z"])
+filters = {"within": windows, "where": wheres, "after": ons, "from_": instants, "until": instants, "same": dotted, "as_": ons}
+path_steps = st.lists(st.builds(Step, ons, st.booleans()), min_size=1, max_size=4).map(tuple)
+rules: st.SearchStrategy[Node] = trees(
     st.one_of(
         constants,
         paths.map(Trait),
         call("did", events=events),
-        call("count", events=events, within=windows, where=wheres, after=events),
+        call("count", events=events, **filters),
+        call("unique", events=events, property=dotted, **filters),
+        call("regularly", events=events, every=windows, at_least=times, of=times, where=wheres),
+        call("stopped", events=events, active=windows, silent=windows),
+        call("funnel", steps=path_steps, within=windows),
+        call("held", rule=st.deferred(lambda: rules), at_least=windows),
+        call("anniversary", x=paths.map(Trait), within=windows),
+        call("score", model=names),
+        st.just(Call("weekday", ())),
         call("first", events=events, property=dotted, where=wheres),
         call("segment", id=names),
         call("bucket", name=names),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any, ClassVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,11 +17,12 @@ from operators.language.count_slots import CountSlot
 from operators.language.feeds import Feed, Rules
 from operators.language.kinds import COMPARE, different, equal
 from operators.language.parse import parse
+from operators.language.slots import Handler
 from operators.person import PersonStage
 from operators.plan.checked import Segment
 from schemas.errors import FindingsError
 from schemas.event import Event
-from schemas.person import SLOT_MASK, new_person
+from schemas.person import SLOT_MASK, Person, new_person
 from tests.harness import make_plan, run_engine
 
 BASE = 1_767_571_200_000
@@ -67,17 +68,6 @@ def test_the_slots_that_an_event_looks_at(rules: list[str], name: str, expected:
     assert [expected, expected] == [shape(feeds.feed(name)), shape(feeds.feed(name))]
 
 
-class CountedSlot(CountSlot):
-    """A slot that counts how often an event is brought to it."""
-
-    __slots__ = ()
-    added: ClassVar[Counter[int]] = Counter()
-
-    def add(self, p: Any, t: int, n: int, properties: dict[str, Any], now: int) -> int:
-        CountedSlot.added[self.no] += 1
-        return super().add(p, t, n, properties, now)
-
-
 class Watched:
     """A stage whose slots and rules count what is asked of them."""
 
@@ -87,13 +77,25 @@ class Watched:
         self.evaluated: Counter[str] = Counter()
         self.tested: Counter[int] = Counter()
         self.number = 0
-        CountedSlot.added.clear()
-        for slot in self.stage.rules.slots:
-            slot.__class__ = CountedSlot
-            if slot.test is not None:
-                slot.test = self.watched(slot.test, self.tested, slot.no)
+        self.added = 0
+        for feed in self.stage.rules.feeds.values():
+            self.watch(feed)
         for rule in self.stage.rules.rules:
             rule.test = self.watched(rule.test, self.evaluated, rule.id)
+
+    def watch(self, feed: Feed) -> None:
+        """Counts what the feed hands on and tests."""
+        feed.always = [self.counted(add) for add in feed.always]
+        feed.filtered = [(self.watched(test, self.tested, number), self.counted(add)) for number, (test, add) in enumerate(feed.filtered)]
+        for inner in [inner for values in feed.keyed.values() for inner in values.values()]:
+            self.watch(inner)
+
+    def counted(self, add: Handler) -> Handler:
+        def counted(p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
+            self.added += 1
+            return add(p, t, n, properties, now)
+
+        return counted
 
     @staticmethod
     def watched(test: Any, counter: Counter[Any], key: Any) -> Any:
@@ -105,13 +107,13 @@ class Watched:
 
     def do(self, name: str, t: int = 0, **properties: Any) -> tuple[int, int, int]:
         """How many slots took the event, how many `where` were tested, how many rules evaluated."""
-        CountedSlot.added.clear()
+        self.added = 0
         self.tested.clear()
         self.evaluated.clear()
         self.number += 1
         event = Event(BASE + t, "track", name, f"m{self.number}", "u", None, properties)
         self.stage.apply(self.p, event, 0, Emit("test", 1))
-        return CountedSlot.added.total(), self.tested.total(), self.evaluated.total()
+        return self.added, self.tested.total(), self.evaluated.total()
 
 
 def test_an_event_costs_what_it_touches_not_what_the_plan_holds() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from operators.language.nodes import (
     Neg,
     Node,
     Not,
+    On,
     Or,
     Prop,
     Trait,
@@ -48,8 +51,8 @@ TREES: dict[str, Node] = {
     "count(['B', 'A', 'B'])": Call("count", (("events", ("A", "B")),)),
     "did('Email *')": Call("did", (("events", ("Email *",)),)),
     "count('A', within='1d12h')": Call("count", (("events", ("A",)), ("within", DAY * 3 // 2))),
-    "did('A', after='B', within='24h')": Call("did", (("events", ("A",)), ("within", DAY), ("after", ("B",)))),
-    "did('A', after=['C', 'B'])": Call("did", (("events", ("A",)), ("after", ("B", "C")))),
+    "did('A', after='B', within='24h')": Call("did", (("events", ("A",)), ("within", DAY), ("after", On(("B",), None)))),
+    "did('A', after=['C', 'B'])": Call("did", (("events", ("A",)), ("after", On(("B", "C"), None)))),
     "last('A', 'x.y')": Call("last", (("events", ("A",)), ("property", ("x", "y")))),
     "segment('buyers')": Call("segment", (("id", "buyers"),)),
     "in_segment_for('buyers')": Call("in_segment_for", (("id", "buyers"),)),
@@ -231,7 +234,7 @@ def test_nodes_know_their_place() -> None:
 
 def test_a_call_more_is_a_row_more(monkeypatch: pytest.MonkeyPatch) -> None:
     row = CALLS["count"]
-    monkeypatch.setitem(CALLS, "visits", type(row)("visits", "number", row.parameters, "", "", row.compile))
+    monkeypatch.setitem(CALLS, "visits", replace(row, name="visits"))
     assert Compare(">", Call("visits", (("events", ("A",)), ("within", DAY))), Const(3)) == rule("visits('A', within='1d') > 3")
 
 

@@ -1,0 +1,34 @@
+"""`avg`: the average of the numbers in a property, each to the nearest millionth; None of none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from operators.language.calls.events import EVENTS, FILTERS, PROPERTY, check_filters
+from operators.language.event_slots import AverageSlot
+from operators.language.nodes import Call, CallRow
+from operators.language.slots import Compared
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call."""
+    slot = context.slot(AverageSlot, call, compared)
+    no = slot.no
+    return lambda p, now: slot.value(p.slots.get(no), now)
+
+
+ROW = CallRow(
+    name="avg",
+    gives="number",
+    parameters=(EVENTS, PROPERTY, *FILTERS),
+    doc="the average of the numbers in a property, each to the nearest millionth; None of none",
+    boundaries="t + D for each E in the window",
+    state="each value; without `within` and `after` two numbers",
+    example="avg('Order Completed', 'total') > 80",
+    compile=compile,
+    check=check_filters,
+)

@@ -1,0 +1,34 @@
+"""`max`: the largest number in a property, to the nearest millionth; None of none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from operators.language.calls.events import EVENTS, FILTERS, PROPERTY, check_filters
+from operators.language.event_slots import LargestSlot
+from operators.language.nodes import Call, CallRow
+from operators.language.slots import Compared
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call."""
+    slot = context.slot(LargestSlot, call, compared)
+    no = slot.no
+    return lambda p, now: slot.value(p.slots.get(no), now)
+
+
+ROW = CallRow(
+    name="max",
+    gives="number",
+    parameters=(EVENTS, PROPERTY, *FILTERS),
+    doc="the largest number in a property, to the nearest millionth; None of none",
+    boundaries="t + D for each E in the window",
+    state="each value that is larger than all after it; without `within` and `after` one",
+    example="max('Order Completed', 'total', within='1d') >= 500",
+    compile=compile,
+    check=check_filters,
+)

@@ -1,0 +1,43 @@
+"""`sequence`: true where the steps were done in this order, from the first to the last in less than D, and the last in the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from operators.language.nodes import Call, CallRow, Parameter
+from operators.language.path_slots import PathSlot
+from operators.language.slots import Compared
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call."""
+    slot = context.slot(PathSlot, call, compared)
+    no = slot.no
+    return lambda p, now: slot.value(p.slots.get(no), now)
+
+
+def check(call: Call) -> Iterator[str]:
+    """What must be otherwise in the steps."""
+    if len(call["steps"]) < 2:
+        yield "`sequence()` must have at least two steps; got one"
+    if any(step.negated for step in call["steps"]):
+        yield "the steps of `sequence()` must be done; a step with `not` stands in `funnel()`"
+
+
+ROW = CallRow(
+    name="sequence",
+    gives="boolean",
+    parameters=(Parameter("steps", "steps", required=True), Parameter("within", "within", keyword=True)),
+    doc="true where the steps were done in this order, from the first to the last in less than D, and the last in the window",
+    boundaries="t + D for the last step",
+    state="each event that is a step, of the last 2 D; without `within` until the sequence is done",
+    example="sequence('Product Viewed', 'Product Added', 'Order Completed', within='1d')",
+    compile=compile,
+    check=check,
+    never_none=True,
+)

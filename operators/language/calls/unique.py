@@ -1,0 +1,35 @@
+"""`unique`: the different values of a property as a list, that of the latest event first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from operators.language.calls.events import EVENTS, FILTERS, PROPERTY, check_filters
+from operators.language.nodes import Call, CallRow
+from operators.language.slots import Compared
+from operators.language.unique_slots import UniqueSlot
+
+if TYPE_CHECKING:
+    from operators.language.compile import Context
+    from operators.language.expressions import Value
+
+
+def compile(context: Context, call: Call, compared: Compared) -> Value:
+    """The closure of the call."""
+    slot = context.slot(UniqueSlot, call, compared)
+    no = slot.no
+    return lambda p, now: slot.value(p.slots.get(no), now)
+
+
+ROW = CallRow(
+    name="unique",
+    gives="list",
+    parameters=(EVENTS, PROPERTY, *FILTERS),
+    doc="the different values of a property as a list, that of the latest event first",
+    boundaries="t + D for each E in the window",
+    state="each different value, with the time of its latest event",
+    example="'SKU-1' in unique('Product Viewed', 'product_id', within='7d')",
+    compile=compile,
+    check=check_filters,
+    never_none=True,
+)
