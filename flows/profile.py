@@ -128,7 +128,7 @@ def _segments(known: Person, plan: Plan | None, now: int) -> list[Membership]:
     return [
         Membership(rule.id, format_instant(known.members[rule.no]), {text: value(known, now) for text, value in rule.calls})
         for rule in rules
-        if rule.no in known.members
+        if rule.no in known.members and not rule.hidden
     ]
 
 

@@ -63,6 +63,14 @@ def _segment(value: object) -> object:
     return value
 
 
+def _computed(value: object) -> object:
+    if isinstance(value, str):
+        return {"value": value}
+    if not isinstance(value, dict):
+        raise ValueError(f"a computed value must be an expression, or a mapping with `value`; got {_told(value)}")  # noqa: TRY004 - as above
+    return value
+
+
 def _event(value: object) -> object:
     return {} if value is None else value
 
@@ -131,6 +139,30 @@ class SegmentsFile(PlanModel):
     segments: Annotated[
         dict[str, SegmentEntry],
         Field(max_length=MAX_SEGMENTS, description="Segments by id.", json_schema_extra={"propertyNames": {"pattern": SEGMENT_ID}}),
+    ]
+
+
+class ComputedFile(PlanModel):
+    """A computed value: its expression, and words for people. `name: <expression>` is short for `name: {value: <expression>}`."""
+
+    value: Rule
+    title: Annotated[str, Field(description="What people call the value.")] = ""
+    description: Annotated[str, Field(description="What the value is for.")] = ""
+
+
+ComputedEntry = Annotated[
+    ComputedFile,
+    BeforeValidator(_computed),
+    WithJsonSchema({"anyOf": [{"type": "string", "description": "An expression of the rule language."}, {"$ref": "#/$defs/ComputedFile"}]}),
+]
+
+
+class ComputedsFile(PlanModel):
+    """computed.yaml: named values computed by an expression, for rules to take by `computed('name')`."""
+
+    computed: Annotated[
+        dict[str, ComputedEntry],
+        Field(max_length=MAX_SEGMENTS, description="Expressions by name.", json_schema_extra={"propertyNames": {"pattern": SEGMENT_ID}}),
     ]
 
 
@@ -208,7 +240,17 @@ def plan_schema() -> dict[str, Any]:
 
     An editor is pointed at a part of it, such as `#/$defs/PlanFile` for plan.yaml.
     """
-    models: list[type[BaseModel]] = [PlanFile, SegmentsFile, SegmentFile, CampaignFile, TrackingFile, EventFile, *STEP_KINDS.values()]
+    models: list[type[BaseModel]] = [
+        PlanFile,
+        SegmentsFile,
+        SegmentFile,
+        ComputedsFile,
+        ComputedFile,
+        CampaignFile,
+        TrackingFile,
+        EventFile,
+        *STEP_KINDS.values(),
+    ]
     _, document = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -222,5 +264,5 @@ def plan_schema() -> dict[str, Any]:
     }
 
 
-FILES: dict[str, type[PlanModel]] = {"plan": PlanFile, "segments": SegmentsFile, "tracking": TrackingFile}
+FILES: dict[str, type[PlanModel]] = {"plan": PlanFile, "segments": SegmentsFile, "tracking": TrackingFile, "computed": ComputedsFile}
 """The models of the YAML files at the top of a plan, by name without ending; files under campaigns/ are each a `CampaignFile`."""

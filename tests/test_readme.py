@@ -87,12 +87,25 @@ def table(*rows: tuple[str, ...]) -> str:
 
 def calls_table() -> str:
     """The calls of the language."""
-    rows = [(f"`{form(row)}`", GIVES.get(row.gives, str(row.gives)), row.doc, row.boundaries) for row in CALLS.values()]
-    return table(("call", "gives", "meaning", "may change with time at"), *rows)
+    rows = [
+        (f"`{form(row)}`", GIVES.get(row.gives, str(row.gives)), row.doc, f"`{row.example}`", row.boundaries, row.state)
+        for row in CALLS.values()
+    ]
+    return table(("call", "gives", "meaning", "as in", "may change with time at", "keeps of a person"), *rows)
 
 
 GIVES = {None: "that of its arguments", "any": "any value"}
-WRITTEN = {"events": "E", "property": "'property'", "segment": "'id'", "text": "'name'", "value": "x", "values": "a, b, ..."}
+WRITTEN = {
+    "events": "E",
+    "property": "'property'",
+    "segment": "'id'",
+    "text": "'name'",
+    "computed": "'name'",
+    "value": "x",
+    "item": "expression",
+    "steps": "E, E, ...",
+    "values": "a, b, ...",
+}
 """How an argument is written in the table, by the kind of its parameter."""
 
 
@@ -245,11 +258,10 @@ def test_a_record_on_the_page_is_one_that_comes_out(tried: Tried) -> None:
 def test_the_plan_files_on_the_page_have_no_findings(tried: Tried, tmp_path: Path) -> None:
     shown = {block.text.splitlines()[0].removeprefix("# "): block.text for block in blocks("yaml")}
     assert shown != {}
-    for name, text in shown.items():
-        plan = name.split("/")[0]
+    for plan in {name.split("/")[0] for name in shown}:
         files = {f"{plan}/plan.yaml": "name: some\n", f"{plan}/segments.yaml": "segments: {}\n"}
         files |= {str(path.relative_to(tried.folder)): path.read_text(encoding="utf-8") for path in tried.folder.glob(f"{plan}/**/*.yaml")}
-        for path, content in (files | {name: text}).items():
+        for path, content in (files | {name: text for name, text in shown.items() if name.startswith(f"{plan}/")}).items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(content, encoding="utf-8")
         done = beckon("lint", plan, cwd=tmp_path)

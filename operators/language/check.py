@@ -88,13 +88,14 @@ class Known:
     events: Events | None = None
 
 
-def check(node: Node, known: Known, text: str = "", inside: tuple[str, ...] | None = None) -> list[Problem]:
+def check(node: Node, known: Known, text: str = "", inside: tuple[str, ...] | None = None, *, value: bool = False) -> list[Problem]:
     """All problems of a rule, by place; with its `text` a name in quotes is pointed at itself, not the call that it stands in.
 
-    `inside` names the events whose properties the rule reads, where it is a `where` of its own (a campaign's).
+    `inside` names the events whose properties the rule reads, where it is a `where` of its own (a campaign's). `value` says that it need
+    not be true or false.
     """
     found = [problem for here, events in walk(node, inside) for problem in _problems(here, known, text, events)]
-    if kind_of(node) not in ("boolean", "any"):
+    if not value and kind_of(node) not in ("boolean", "any"):
         found.append(Problem(node.at, f"a rule must be true or false; got {_a(kind_of(node))}"))
     return sorted(set(found))
 
@@ -165,6 +166,11 @@ def segments_of(node: Node) -> set[str]:
         elif isinstance(here, Computed):
             found |= segments_of(here.node)
     return found
+
+
+def computed_of(node: Node) -> set[str]:
+    """The names of the computed values that an expression takes itself."""
+    return {here.name for here, _ in walk(node) if isinstance(here, Computed)}
 
 
 def _values(node: Call) -> Iterator[Node]:

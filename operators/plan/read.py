@@ -17,17 +17,18 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ValidationError
 
-from operators.language.canonical import canonical, version
-from operators.language.check import Known, Problem, check, nearest, segments_of, unknown_event, unknown_property
+from operators.language.canonical import canonical, meaning, version
+from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of, unknown_event, unknown_property
 from operators.language.durations import parse_duration, shortened, ticked
 from operators.language.nodes import Node
 from operators.language.parse import parse
 from operators.plan.checked import Campaign, Cap, Plan, Segment, Send, Step
+from operators.plan.circles import circles_of, depths_of
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
 from schemas.plan import CAMPAIGN_ID, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, share
 
-NOT_RUN = {"computed.yaml": "computed values", "models.yaml": "models"}
+NOT_RUN = {"models.yaml": "models"}
 """Files that a plan can have, but that this version does not run: empty ones are taken."""
 
 TOP_FILES = (*(f"{name}.yaml" for name in FILES), *NOT_RUN)
@@ -58,6 +59,7 @@ class _Reading:
     findings: list[Finding] = field(default_factory=list)
     ids: dict[str, None] | None = None
     known: Known = field(default_factory=Known)
+    computed: dict[str, Node | None] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """The plan; worth something only where there are no findings."""
@@ -67,7 +69,11 @@ class _Reading:
             self.shape(file, tree)
         settings = _Settings(self, trees.get("plan.yaml", Tree("")))
         self.known = Known(settings.history_ms, self.tracking(trees.get("tracking.yaml", Tree(""))))
-        segments = self.segments(trees.get("segments.yaml", Tree("")))
+        segments_tree = trees.get("segments.yaml", Tree(""))
+        entries = _mapping(segments_tree.value, "segments")
+        self.ids = dict.fromkeys(entries) if entries is not None else None
+        self.compute(trees.get("computed.yaml", Tree("")))
+        segments = self.segments(segments_tree)
         campaigns = [self.campaign(file, trees[file]) for file in sorted(trees) if file.startswith("campaigns/")]
         return settings.plan(segments, tuple(campaigns))
 
@@ -111,6 +117,8 @@ class _Reading:
 
     def shape(self, file: str, tree: Tree) -> None:
         """Keys and types of a file, by its model."""
+        if file == "computed.yaml" and tree.value is None:
+            return
         model = CampaignFile if file.startswith("campaigns/") else FILES.get(file.removesuffix(".yaml"))
         if model is not None and (tree.value is not None or not any(finding.file == file for finding in self.findings)):
             self.validate(file, tree, model, tree.value, ())
@@ -170,13 +178,39 @@ class _Reading:
         for problem in problems:
             self.find(file, tree.inside(path, start + problem.at), problem.text)
 
+    # Computed values
+
+    def compute(self, tree: Tree) -> None:
+        """The definitions of computed.yaml, those that others take first."""
+        file, entries = "computed.yaml", _mapping(tree.value, "computed") or {}
+        texts: dict[str, tuple[Path, str]] = {}
+        for name, entry in entries.items():
+            if not re.fullmatch(SEGMENT_ID[1:-1], name):
+                place = tree.key(("computed", name))
+                self.find(file, place, f"the name of a computed value must be like 'lead_score' (a-z, 0-9, _); got {shortened(name)}")
+            text = entry if isinstance(entry, str) else entry.get("value") if isinstance(entry, dict) else None
+            if isinstance(text, str):
+                texts[name] = (("computed", name) if isinstance(entry, str) else ("computed", name, "value"), text)
+        self.computed = dict.fromkeys(entries)
+        drafts = {name: parse(text, self.ids, computed=self.computed)[0] for name, (_, text) in texts.items()}
+        refers = {name: sorted(computed_of(node) & texts.keys()) if node is not None else [] for name, node in drafts.items()}
+        depths = depths_of(refers)
+        self.circles(file, tree, "computed", "computed values", {name: ids for name, ids in refers.items() if name not in depths})
+        for name in sorted(texts, key=lambda name: depths.get(name, 0)):
+            self.computed[name] = self.rule(file, tree, *texts[name], value=True)
+
+    def circles(self, file: str, tree: Tree, key: str, what: str, refers: Mapping[str, list[str]]) -> None:
+        """Notes where things refer to each other in a circle."""
+        for circle in circles_of(refers):
+            shown = circle if len(circle) <= 10 else [*circle[:5], "...", *circle[-4:]]
+            way = " -> ".join(id if len(id) <= 100 else id[:97] + "..." for id in (*shown, circle[0]))
+            self.find(file, tree.key((key, circle[0])), f"{what} must not refer to each other in a circle; got {way}")
+
     # Segments
 
     def segments(self, tree: Tree) -> tuple[Segment, ...]:
         """The segments in the order of their evaluation."""
         entries = _mapping(tree.value, "segments")
-        if entries is not None:
-            self.ids = dict.fromkeys(entries)
         found: dict[str, Segment] = {}
         for id, entry in itertools.islice((entries or {}).items(), MAX_SEGMENTS):
             if not re.fullmatch(SEGMENT_ID[1:-1], id):
@@ -184,30 +218,27 @@ class _Reading:
                 self.find("segments.yaml", place, f"the id of a segment must be like 'warm_leads' (a-z, 0-9, _); got {shortened(id)}")
             path: Path = ("segments", id) if isinstance(entry, str) else ("segments", id, "when")
             text = entry if isinstance(entry, str) else entry.get("when") if isinstance(entry, dict) else None
-            node = self.rule(tree, path, text)
+            node = self.rule("segments.yaml", tree, path, text)
             if node is not None:
                 title = entry.get("title", "") if isinstance(entry, dict) else ""
                 found[id] = Segment(id, title, node, version(node))
         return self.ordered(tree, found)
 
-    def rule(self, tree: Tree, path: Path, text: Any) -> Node | None:
-        """The checked rule of a segment, None where it has problems."""
+    def rule(self, file: str, tree: Tree, path: Path, text: Any, *, value: bool = False) -> Node | None:
+        """The checked rule that stands at `path`, None where it has problems; `value` says that it need not be true or false."""
         if not isinstance(text, str):
             return None
-        node, problems = parse(text, self.ids)
+        node, problems = parse(text, self.ids, computed=self.computed)
         if node is not None:
-            problems = check(node, self.known, text)
-        self.problems("segments.yaml", tree, path, problems)
+            problems = check(node, self.known, text, value=value)
+        self.problems(file, tree, path, problems)
         return node
 
     def ordered(self, tree: Tree, segments: dict[str, Segment]) -> tuple[Segment, ...]:
         """The segments by depth of reference, then by id; circles are noted."""
         refers = {id: sorted(segments_of(segment.when) & segments.keys()) for id, segment in segments.items()}
         depths = depths_of(refers)
-        for circle in circles_of({id: ids for id, ids in refers.items() if id not in depths}):
-            shown = circle if len(circle) <= 10 else [*circle[:5], "...", *circle[-4:]]
-            way = " -> ".join(id if len(id) <= 100 else id[:97] + "..." for id in (*shown, circle[0]))
-            self.find("segments.yaml", tree.key(("segments", circle[0])), f"segments must not refer to each other in a circle; got {way}")
+        self.circles("segments.yaml", tree, "segments", "segments", {id: ids for id, ids in refers.items() if id not in depths})
         return tuple(sorted(segments.values(), key=lambda segment: (depths.get(segment.id, 0), segment.id)))
 
     # Campaigns
@@ -384,87 +415,6 @@ class _Start:
         self._reading.find(self._file, self._tree.inside(("on",), offset), text)
 
 
-# --- order of segments ----------------------------------------------------------------------------------------------------------------
-
-
-def depths_of(refers: Mapping[str, list[str]]) -> dict[str, int]:
-    """The depth of each id: 0 where it refers to none, else one more than the deepest of those; none for ids in or behind a circle.
-
-    >>> depths_of({"a": ["b"], "b": [], "c": ["c"]})
-    {'b': 0, 'a': 1}
-    """
-    waiting = {id: len(ids) for id, ids in refers.items()}
-    readers: dict[str, list[str]] = {}
-    for id, ids in refers.items():
-        for other in ids:
-            readers.setdefault(other, []).append(id)
-    depths = {id: 0 for id, left in waiting.items() if not left}
-    ready = list(depths)
-    for id in ready:
-        for reader in readers.get(id, ()):
-            waiting[reader] -= 1
-            depths[reader] = max(depths.get(reader, 0), depths[id] + 1)
-            if not waiting[reader]:
-                ready.append(reader)
-    return {id: depth for id, depth in depths.items() if not waiting[id]}
-
-
-def circles_of(refers: Mapping[str, list[str]]) -> list[list[str]]:
-    """One circle of references for each group of ids that all refer to each other, from its first id on: the shortest.
-
-    >>> circles_of({"a": ["b"], "b": ["a"], "c": ["a"], "d": ["d"]})
-    [['a', 'b'], ['d']]
-    """
-    found = []
-    for group in _groups(refers):
-        first = min(group)
-        before: dict[str, str] = {}
-        queue = [first]
-        for id in queue:
-            for other in refers[id]:
-                if other in group and other not in before:
-                    before[other] = id
-                    queue.append(other)
-        if first in before:
-            way = [before[first]]
-            while way[-1] != first:
-                way.append(before[way[-1]])
-            found.append(way[::-1])
-    return sorted(found)
-
-
-def _groups(refers: Mapping[str, list[str]]) -> list[set[str]]:
-    """The groups of ids that can be reached from each other (Kosaraju's algorithm, without recursion)."""
-    order: list[str] = []
-    seen: set[str] = set()
-    for root in refers:
-        stack = [(root, False)]
-        while stack:
-            id, done = stack.pop()
-            if done:
-                order.append(id)
-            elif id not in seen:
-                seen.add(id)
-                stack.append((id, True))
-                stack += [(other, False) for other in refers[id] if other in refers and other not in seen]
-    readers: dict[str, list[str]] = {id: [] for id in refers}
-    for id, ids in refers.items():
-        for other in ids:
-            if other in readers:
-                readers[other].append(id)
-    groups: list[set[str]] = []
-    for root in reversed(order):
-        if root in seen:
-            seen.discard(root)
-            group = [root]
-            for id in group:
-                inner = [other for other in readers[id] if other in seen]
-                seen.difference_update(inner)
-                group += inner
-            groups.append(set(group))
-    return groups
-
-
 # --- small parts ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -473,7 +423,7 @@ def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: t
     told = {
         **values,
         "caps": [(cap.most, cap.within_ms) for cap in values["caps"]],
-        "segments": [(segment.id, canonical(segment.when)) for segment in segments],
+        "segments": [(segment.id, meaning(segment.when)) for segment in segments],
         "campaigns": [
             (c.id, c.on, c.segment, c.events, c.where and canonical(c.where), c.key, c.re_enter, c.holdout, c.state, [*map(repr, c.steps)])
             for c in campaigns

@@ -15,7 +15,8 @@ from operators.language.canonical import canonical
 from operators.language.nodes import Call, Compare, Const, IsNone, Prop
 from operators.language.parse import rule
 from operators.plan.checked import Campaign, Cap, Plan, Segment, Send
-from operators.plan.read import STEPS, circles_of, depths_of, read_plan
+from operators.plan.circles import circles_of, depths_of
+from operators.plan.read import STEPS, read_plan
 from operators.plan.yaml_tree import Place, read_tree
 from schemas.errors import FindingsError
 from schemas.plan import FILES, STEP_KINDS, CampaignFile, PlanModel, SegmentFile, plan_schema, share
