@@ -59,9 +59,13 @@ class Decide:
         event: Event | None,
         why: dict[str, Any],
         emit: Emit,
+        plan: str | None = None,
     ) -> None:
-        """The campaigns that start when a person enters, or leaves, the segment."""
-        cause = {"event": event.message_id} if event is not None else {"time": True}
+        """The campaigns that start when a person enters, or leaves, the segment; by a changed plan only those that are for people who
+        exist already."""
+        if plan is not None:
+            campaigns = [campaign for campaign in campaigns if campaign.existing]
+        cause = {"event": event.message_id} if event is not None else {"time": True} if plan is None else {"plan": plan}
         kind = "entered" if entered else "exited"
         reason = {"transition": {"id": transition, "segment": segment, "kind": kind, "cause": cause}, "rule": why}
         for campaign in campaigns:

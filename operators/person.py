@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 from operators.decide import Decide
 from operators.emit import Emit
 from operators.language.compile import compile_rules
-from operators.language.feeds import Rule, Rules
-from operators.language.slots import at_path
+from operators.language.feeds import Rule, Rules, bring
 from schemas.event import Event
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
@@ -26,9 +25,9 @@ class PersonStage:
     """The stage of a plan. Holds no state of its own: what it knows of a person is in the `Person` that it is given."""
 
     def __init__(self, plan: Plan) -> None:
-        about = dict.fromkeys(campaign.segment for campaign in plan.campaigns if campaign.segment is not None and campaign.state == "live")
-        self.rules: Rules = compile_rules(plan.segments, ZoneInfo(plan.timezone), about)
+        self.rules: Rules = compile_rules(plan.segments, ZoneInfo(plan.timezone), about_of(plan))
         self.decide = Decide(plan, self.rules)
+        self.timers = list({timer.no: timer for rule in self.rules.rules for timer in rule.timers}.values())
 
     def apply(self, p: Person, event: Event, watermark: int, emit: Emit) -> None:
         """Applies one event, with the lane's watermark as the records before it made it. Transitions, triggers and decisions go to
@@ -56,21 +55,39 @@ class PersonStage:
         if event.kind == "identify":
             dirty |= self._traits(p, event)
         if event.name is not None:
-            dirty |= self._slots(p, event, now)
+            dirty |= bring(self.rules, p, event.name, t, p.count, event.properties, now)
         if dirty:
             self._evaluate(p, now, dirty, event, emit)
         p.clock = now
         if event.name is not None and (event.name in self.decide.events or self.decide.stars):
             self.decide.on_event(p, event, now, emit)
 
-    def advance(self, p: Person, limit: int, emit: Emit) -> None:
-        """Evaluates the person's boundaries before `limit`, each at its own instant."""
+    def advance(self, p: Person, limit: int, emit: Emit, only: int = -1) -> None:
+        """Evaluates the person's boundaries before `limit`, each at its own instant; of the rules those of the mask `only`."""
         heap = p.heap
         while heap and heap[0] >> SLOT_BITS < limit:
             now = p.fired = heap[0] >> SLOT_BITS
-            dirty = self._due(p, now)
+            dirty = self._due(p, now) & only
             if dirty and self._evaluate(p, now, dirty, None, emit):
                 p.clock = now
+
+    def arm(self, p: Person) -> None:
+        """Arms all boundaries anew that were not evaluated yet."""
+        p.heap = []
+        now = max(p.clock, p.fired)
+        for timer in self.timers:
+            timer.start_anew(p, now)
+        self._rearm(p, now)
+
+    def take_effect(self, p: Person, now: int, dirty: int, gone: list[tuple[str, str]], plan: str, emit: Emit) -> None:
+        """A changed plan takes effect for a person: the rules of the mask are computed, and the segments that are gone are left."""
+        if gone:
+            occasion = emit.occasion(p.id, now, None, plan=plan)
+            for id, version in sorted(gone):
+                emit.transition(occasion, id, version, False, {})  # noqa: FBT003 - it left
+        if self._evaluate(p, now, dirty | self._due(p, now), None, emit, plan) or gone:
+            p.clock = now
+        p.fired = max(p.fired, now)
 
     def _rearm(self, p: Person, now: int) -> None:
         """A late event is evaluated behind boundaries that changed nothing without it: with it they may, so they are due again."""
@@ -106,32 +123,9 @@ class PersonStage:
             dirty |= masks.get(name, 0)
         return dirty
 
-    def _slots(self, p: Person, event: Event, now: int) -> int:
-        """Brings the event into the slots that look at it; gives the rules whose truth may have changed."""
-        feed = self.rules.feed(event.name)  # type: ignore[arg-type]  # a name is there: the caller has looked
-        dirty, t, n, properties = 0, event.t, p.count, event.properties
-        # An event is never after itself: where it is the last of `after`, nothing up to it is kept, itself included.
-        for test, follow in feed.followers:
-            if test is None or test(properties, now) is True:
-                dirty |= follow(p, t, n, properties, now)
-        for add in feed.always:
-            dirty |= add(p, t, n, properties, now)
-        for test, add in feed.filtered:
-            if test(properties, now) is True:
-                dirty |= add(p, t, n, properties, now)
-        for path, values in feed.keyed.items():
-            value = properties.get(path[0]) if len(path) == 1 else at_path(properties, path)
-            its = values.get(value) if type(value) is str else None
-            if its is not None:
-                for add in its.always:
-                    dirty |= add(p, t, n, properties, now)
-                for test, add in its.filtered:
-                    if test(properties, now) is True:
-                        dirty |= add(p, t, n, properties, now)
-        return dirty
-
-    def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit) -> bool:
-        """Computes the rules of the mask and those that refer to what changes; true where a segment changed."""
+    def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit, plan: str | None = None) -> bool:
+        """Computes the rules of the mask and those that refer to what changes; true where a segment changed. The cause is the event, the
+        changed `plan`, or time."""
         rules, members = self.rules.rules, p.members
         changed: list[tuple[Rule, bool]] = []
         moved = False
@@ -153,11 +147,17 @@ class PersonStage:
                 timer.start_anew(p, now)
         if not changed:
             return moved
-        occasion = emit.occasion(p.id, now, event, p.count)
+        occasion = emit.occasion(p.id, now, event, p.count, plan)
         for rule, entered in changed:
             why = {text: value(p, now) for text, value in rule.calls}
             id = emit.transition(occasion, rule.id, rule.version, entered, why)
             campaigns = self.decide.transitions.get((rule.id, entered))
             if campaigns:
-                self.decide.on_transition(campaigns, p, rule.id, entered, id, now, event, why, emit)
+                self.decide.on_transition(campaigns, p, rule.id, entered, id, now, event, why, emit, plan)
         return True
+
+
+def about_of(plan: Plan) -> list[str]:
+    """The segments that live campaigns start with: the events that they are about are kept for the campaigns' context."""
+    started = [campaign.segment for campaign in plan.campaigns if campaign.state == "live"]
+    return list(dict.fromkeys(segment for segment in started if segment is not None))

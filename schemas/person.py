@@ -19,7 +19,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     not. `heap` is a binary heap of `instant << SLOT_BITS | slot`. `armed` is the person's entry in the lane's timer index (None: none).
     `members` gives the time of entry of each segment that the person is in, by its number in the plan. `traits` gives `[time, value]`, the
     value None where the trait was taken away. `sent` are the times of the last triggers, ascending, as many as the caps look at; `entries`
-    the last entry by campaign (and key).
+    the last entry by campaign (and key). `layout` is the number of the layout by which the numbers of slots and segments are told.
     """
 
     version: int
@@ -34,6 +34,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     traits: dict[str, list[Any]]
     sent: list[int]
     entries: dict[str, int]
+    layout: int = 0
 
 
 SLOT_BITS = 14

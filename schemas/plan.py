@@ -200,6 +200,9 @@ class CampaignFile(PlanModel):
         ),
     ] = "never"
     holdout: Annotated[Share, Field(description="The share of persons that this campaign does not send to, for comparison.")] = 0.0
+    existing: Annotated[
+        bool, Field(description="With a segment: also starts for the people who enter or leave it because the plan was changed.")
+    ] = False
     state: Annotated[Literal["live", "draft"], Field(description="`draft` is checked, but starts for nobody.")] = "live"
     steps: Annotated[
         list[Any],

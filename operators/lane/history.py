@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from operators.change import Past
 from operators.decode import storable
 from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_key, history_prefix, numbered_key, read_message_id
 from operators.lane.store import Store, Writes
@@ -92,6 +93,16 @@ class History:
             meta.oldest = end
         else:
             meta.sweep = pairs[-1][0] + b"\0"
+
+
+def past_of(store: Store, person: str) -> list[Past]:
+    """The kept events of a person, by arrival; none where the plan kept no content."""
+    found = [
+        Past(kept.n, Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {}))  # type: ignore[arg-type]  # a kind
+        for message_id, kept in read_history(store, person)
+        if kept.kind is not None
+    ]
+    return sorted(found, key=lambda past: past.n)
 
 
 def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:

@@ -6,6 +6,7 @@
 | `p` person | `Person` |
 | `h` length of person (a character), person, `i`, messageId | the person's events with that messageId: history and seen-set in one row |
 | the same with `n`, number of arrival (8 bytes), messageId | one event, where the plan does not check for duplicates |
+| `l` number (4 bytes) | `Layout`, by which the slots and segments of a person are told |
 | `o` sequence number (8 bytes) | `Row` of the outbox, by its first number |
 | `t` due (8 bytes), person | empty: the timer index |
 
@@ -22,7 +23,10 @@ FORMAT = 1
 """The version of this layout."""
 
 META = b"m"
+LAYOUT = b"l"
 OUTBOX = b"o"
+PERSONS = b"p"
+PERSONS_END = b"q"
 HISTORY = b"h"
 TIMERS = b"t"
 TIMERS_END = b"u"
@@ -38,7 +42,8 @@ class Meta(msgspec.Struct, array_like=True):
     `offset` is the highest input offset applied (-1: none), `hint` where the source finds what follows it. `sequence` is the number of the
     last output. `watermark` and `latest` (the largest event time applied) are None before the first event. `skipped` counts the records
     after `until`. `oldest` is no later than the oldest event time in the history; `sweep` the key up to which the present pass over the
-    history has come.
+    history has come. `layout` is the number of the plan's layout. While persons are brought to it, `fill` is the key up to which the sweep
+    has come, None where all are; `filled` of `fill_total` are. The last change came at the watermark `changed`.
     """
 
     format: int
@@ -56,6 +61,11 @@ class Meta(msgspec.Struct, array_like=True):
     until: int | None = None
     oldest: int | None = None
     sweep: bytes = b""
+    layout: int = 0
+    fill: bytes | None = None
+    fill_total: int = 0
+    filled: int = 0
+    changed: int | None = None
 
 
 class Kept(msgspec.Struct, array_like=True, gc=False):
@@ -97,6 +107,11 @@ def read_message_id(key: bytes, prefix: bytes) -> str:
     """
     rest = key[len(prefix) :]
     return rest[1 if rest[:1] == b"i" else 9 :].decode()
+
+
+def layout_key(number: int) -> bytes:
+    """Where a layout lies."""
+    return LAYOUT + number.to_bytes(4, "big")
 
 
 def outbox_key(sequence: int) -> bytes:

@@ -7,7 +7,6 @@ not on the batches.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -15,8 +14,10 @@ import msgspec
 from operators.decode import decode
 from operators.emit import Emit
 from operators.identify import identify
+from operators.lane.fill import Fill
 from operators.lane.history import History
-from operators.lane.keys import FORMAT, META, OUTBOX, OUTBOX_END, Meta, outbox_key, person_key
+from operators.lane.keys import META, outbox_key, person_key
+from operators.lane.opening import publish_missing, read_meta
 from operators.lane.ports import Batch, Publisher, Row
 from operators.lane.store import Store
 from operators.lane.timers import Timers
@@ -37,8 +38,6 @@ MOST_PERSONS = 12_000
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_person = msgspec.msgpack.Decoder(Person).decode
-_decode_meta = msgspec.msgpack.Decoder(Meta).decode
-_decode_row = msgspec.msgpack.Decoder(Row).decode
 
 
 def _nothing(step: str) -> None:
@@ -65,17 +64,18 @@ class Lane:
     ) -> None:
         self._plan, self._store, self._publisher = plan, store, publisher
         self._until, self._reached, self._clock = until_ms, reached, clock
-        self._meta = self._read_meta(partition)
+        self._meta = read_meta(plan, store, partition, until_ms)
         self._stage = PersonStage(plan)
-        self._rows: deque[tuple[int, int]] = deque()
-        self._publish_missing()
+        self._rows = publish_missing(self._meta, store, publisher)
         self._timers = Timers(store)
         self._hot: dict[str, Person] = {}
         self._warm: dict[str, Person] = {}
         self._touched: dict[str, Person] = {}
         self._history = History(plan, store)
         self._emit = Emit(plan.name, self._meta.sequence + 1, once=plan.duplicates_ms is not None)
+        self._fill = Fill(plan, store, self._stage, self._meta)
         self._begin()
+        self._changed = self._fill.open(self._writes)
 
     @property
     def offset(self) -> int:
@@ -99,13 +99,32 @@ class Lane:
                 f"older than what was published from it; restore the newest state, or start with a new --state and read the input again"
             )
         before = meta.offset
-        total = Counts(partition=meta.partition, records=len(batch.records), lag=batch.lag)
-        self._emit.counts = total
+        total = self._emit.counts = Counts(partition=meta.partition, records=len(batch.records), lag=batch.lag)
         if meta.watermark is not None:
             # What was due when the lane was last stopped between two commits of one pass.
             self._fire(meta.watermark)
+        self._records(batch, total)
+        if batch.idle and batch.wall_ms is not None:
+            self._pass(batch.wall_ms - self._plan.lateness_ms)
+        if meta.fill is not None:
+            self._sweep()
+        if batch.end:
+            while meta.fill is not None:
+                self._commit()
+                self._sweep()
+            self._end()
+        if batch.records:
+            meta.hint = batch.hint
+        if self._changed or meta.offset != before:
+            self._commit()
+        total.watermark_ms, total.offset, total.ended, total.to_fill = meta.watermark, meta.offset, batch.end, self._left()
+        total.batch_s = self._clock() - started
+        return total
+
+    def _records(self, batch: Batch, total: Counts) -> None:
+        """Applies the records of a batch that were not applied before."""
         middle = batch.records[len(batch.records) // 2][0] if batch.records else None
-        wall_ms, until = batch.wall_ms, self._until
+        meta, wall_ms, until = self._meta, batch.wall_ms, self._until
         for offset, log_ms, raw in batch.records:
             if offset <= meta.offset:
                 total.replayed += 1
@@ -121,15 +140,19 @@ class Lane:
                 self._reached("mid_batch")
             if self._size > MOST_BYTES:
                 self._commit()
-        if batch.idle and batch.wall_ms is not None:
-            self._pass(batch.wall_ms - self._plan.lateness_ms)
-        if batch.end:
-            self._end()
-        if batch.records:
-            meta.hint = batch.hint
-        if self._changed or meta.offset != before:
-            self._commit()
-        total.watermark_ms, total.offset, total.ended = meta.watermark, meta.offset, batch.end
+
+    @property
+    def filling(self) -> bool:
+        """True while persons are brought to a changed plan."""
+        return self._meta.fill is not None
+
+    def fill(self) -> Counts:
+        """One step of bringing persons to a changed plan, and makes it durable. Gives what was done."""
+        started, meta = self._clock(), self._meta
+        total = self._emit.counts = Counts(partition=meta.partition)
+        self._sweep()
+        self._commit()
+        total.watermark_ms, total.offset, total.to_fill = meta.watermark, meta.offset, self._left()
         total.batch_s = self._clock() - started
         return total
 
@@ -168,6 +191,7 @@ class Lane:
         self._size += size
         if p is None:
             p = self._hot[id] = new_person(id)
+            p.layout = meta.layout
             meta.persons += 1
             counts.persons += 1
         # A first event has nothing before it: it is not late, and no boundary is due.
@@ -238,8 +262,29 @@ class Lane:
             if raw is None:
                 return None
             p = _decode_person(raw)
+            if p.layout != self._meta.layout:
+                self._adopt(p)
         self._hot[id] = p
         return p
+
+    def _adopt(self, p: Person) -> int:
+        """Brings a person to the changed plan; gives how many events were read for it."""
+        events = self._fill.adopt(p, self._meta.watermark, self._emit)
+        self._arm(p)
+        self._touched[p.id] = p
+        self._changed = True
+        self._size += TIMER_BYTES + 10 * len(p.slots)
+        self._emit.counts.filled += 1
+        return events
+
+    def _sweep(self) -> None:
+        """One step of bringing the persons in the store to the changed plan."""
+        self._changed = True
+        self._fill.sweep(lambda id: id in self._hot or id in self._warm or id in self._touched, self._adopt, lambda: self._writes)
+
+    def _left(self) -> int:
+        """How many persons are still to be brought to the changed plan."""
+        return max(self._meta.fill_total - self._meta.filled, 1) if self._meta.fill is not None else 0
 
     def _begin(self) -> None:
         """Starts a new batch of writes."""
@@ -276,50 +321,6 @@ class Lane:
             self._warm, self._hot = self._hot, {}
         self._begin()
         self._emit.counts.commit_s += self._clock() - started
-
-    def _read_meta(self, partition: int) -> Meta:
-        raw = self._store.get(META)
-        plan = self._plan
-        if raw is None:
-            return Meta(FORMAT, plan.name, plan.version, partition)
-        again = "start with a new --state and a new output (on Kafka: a new name of the plan) and read the input again"
-        found = msgspec.msgpack.decode(raw)[0]
-        if found != FORMAT:
-            raise UnavailableError(
-                f"the state has format {found}, this version of Beckon writes {FORMAT}; use the version that made it, or {again}"
-            )
-        meta = _decode_meta(raw)
-        if (meta.plan, meta.version) != (plan.name, plan.version):
-            raise UnavailableError(
-                f"the state was made with the plan {meta.plan} (version {meta.version}), this one is {plan.name} ({plan.version}); "
-                f"go back to that plan, or {again}"
-            )
-        if meta.partition != partition:
-            raise UnavailableError(f"the state belongs to partition {meta.partition}, not to {partition}; give each its own folder")
-        if meta.skipped and meta.until != self._until:
-            raise UnavailableError(f"the state left out {meta.skipped} events after its --until, which it cannot take up again; {again}")
-        return meta
-
-    def _publish_missing(self) -> None:
-        """Fences older publishers, compares what is published with the state, and publishes the rows of the outbox that are not."""
-        meta, progress = self._meta, self._publisher.open()
-        if progress.sequence > meta.sequence or progress.offset > meta.offset:
-            raise UnavailableError(
-                f"partition {meta.partition}: the state went backwards: output {progress.sequence} (offset {progress.offset}) is out, "
-                f"but the state ends at output {meta.sequence} (offset {meta.offset}); restore the newest state, or start with a new "
-                f"--state and a new output (on Kafka: a new name of the plan)"
-            )
-        rows = [_decode_row(raw) for _, raw in self._store.scan(OUTBOX, OUTBOX_END, 1 << 30)]
-        first = rows[0].first if rows else meta.sequence + 1
-        if progress.sequence + 1 < first:
-            raise UnavailableError(
-                f"partition {meta.partition}: the output ends at {progress.sequence}, but the state has published up to {first - 1}: "
-                f"the output was removed, cut off or is another one; put it back, or start with a new --state"
-            )
-        for row in rows:
-            self._rows.append((row.first, row.last))
-            self._publisher.put(row, meta.offset)
-        self._publisher.wait()
 
 
 def person_of(raw: bytes | None) -> Person | None:

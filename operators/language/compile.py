@@ -29,11 +29,12 @@ AnySlot = TypeVar("AnySlot", bound=Slot)
 AnyTimer = TypeVar("AnyTimer", bound=TimerSlot)
 
 
-def compile_rules(segments: tuple[Segment, ...], zone: ZoneInfo, about: Iterable[str] = ()) -> Rules:
+def compile_rules(segments: tuple[Segment, ...], zone: ZoneInfo, about: Iterable[str] = (), *, only: frozenset[int] | None = None) -> Rules:
     """The compiled segments, in the order given, which must be that of evaluation, each behind the conditions that it holds; for those of
-    `about`, the events that they are about are kept too. FindingsError where a person would have to hold more slots than it can."""
+    `about`, the events that they are about are kept too. With `only` events are brought into the slots of these numbers alone.
+    FindingsError where a person would have to hold more slots than it can."""
     every = _with_conditions(segments)
-    context = Context(zone, every)
+    context = Context(zone, every, only)
     for segment in every:
         context.rule(segment)
     for id in about:
@@ -66,10 +67,11 @@ def _conditions(node: Node, found: dict[str, Segment], seen: set[str]) -> None:
 class Context:
     """What is shared while the rules of a plan are compiled: the slots found so far, and the rule at hand."""
 
-    def __init__(self, zone: ZoneInfo, segments: tuple[Segment, ...] = ()) -> None:
+    def __init__(self, zone: ZoneInfo, segments: tuple[Segment, ...] = (), only: frozenset[int] | None = None) -> None:
         self.zone = zone
         self.segments = segments
         self.numbers = {segment.id: no for no, segment in enumerate(segments)}
+        self.only = only
         self.rules = Rules()
         self._slots: dict[Any, Any] = {}
         self._bit = 0
@@ -174,10 +176,11 @@ class Context:
             # It has what its measure has.
             if call["same"] is not None:
                 slot = SameSlot(slot, call, self)
-            slot.key = key[1]
+            slot.key = self._told(call)
             self._slots[key] = slot
             self.rules.slots.append(slot)
-            self._feed(slot, call)
+            if self.only is None or slot.no in self.only:
+                self._feed(slot, call)
         slot.mask |= self._bit
         slot.compared(compared)
         return slot
@@ -207,6 +210,11 @@ class Context:
             self._place(name).take(add, where, test)
         for on, follow in ((call["after"], slot.follow), (call["as_"], slot.choose)):
             self._follow(on, follow)
+
+    def _told(self, call: Call) -> str:
+        """The arguments of a call that looks at events, as a text that means the same in every plan."""
+        bounds = [instant_of(call[name], self.zone) for name in ("from_", "until") if call[name] is not None]
+        return ", ".join([f"{name}={text}" for name, text in arguments_of(call)] + list(map(str, bounds)))
 
     def _follow(self, on: On | None, follow: Handler) -> None:
         if on is not None:

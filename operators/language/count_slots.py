@@ -48,6 +48,9 @@ class CountSlot(Slot):
         # One more than the comparisons need lets `why` show the number itself at the moment in which it crosses one.
         self.keep = max(self.steps, default=0) + self.shown if self.steps is not None else 0
 
+    def needs(self) -> str:
+        return "all" if self.steps is None else f"last {self.keep}"
+
     @staticmethod
     def time_of(item: Any) -> int:
         """The time of one of the events kept."""
@@ -160,6 +163,9 @@ class TotalSlot(CountSlot):
     """The number of events of the whole history. State: `[armed, number]`."""
 
     __slots__ = ()
+
+    def needs(self) -> str:
+        return ""
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)

@@ -8,7 +8,8 @@ from typing import Any
 from operators.language.expressions import Value
 from operators.language.nodes import And, Compare, Const, Node, Prop
 from operators.language.path_slots import PathSlot
-from operators.language.slots import Handler, Slot, TimerSlot
+from operators.language.slots import Handler, Slot, TimerSlot, at_path
+from schemas.person import Person
 
 
 @dataclass(slots=True)
@@ -115,6 +116,30 @@ class Rules:
             feed.merge(each)
         feed.always.extend(slot.at(name) for slot in feed.paths)
         return feed
+
+
+def bring(rules: Rules, p: Person, name: str, t: int, n: int, properties: dict[str, Any], now: int) -> int:
+    """Brings the `n`-th event of a person into the slots that look at it; gives the mask of the rules whose truth may have changed."""
+    feed, dirty = rules.feed(name), 0
+    # An event is never after itself: where it is the last of `after`, nothing up to it is kept, itself included.
+    for test, follow in feed.followers:
+        if test is None or test(properties, now) is True:
+            dirty |= follow(p, t, n, properties, now)
+    for add in feed.always:
+        dirty |= add(p, t, n, properties, now)
+    for test, add in feed.filtered:
+        if test(properties, now) is True:
+            dirty |= add(p, t, n, properties, now)
+    for path, values in feed.keyed.items():
+        value = properties.get(path[0]) if len(path) == 1 else at_path(properties, path)
+        its = values.get(value) if type(value) is str else None
+        if its is not None:
+            for add in its.always:
+                dirty |= add(p, t, n, properties, now)
+            for test, add in its.filtered:
+                if test(properties, now) is True:
+                    dirty |= add(p, t, n, properties, now)
+    return dirty
 
 
 _NOTHING = Feed()

@@ -41,6 +41,9 @@ class SameSlot(Slot):
     def shown(self, shown: bool) -> None:
         self.each.shown = shown
 
+    def needs(self) -> str:
+        return f"{type(self.each).__name__} {self.each.needs()}"
+
     def settle(self) -> None:
         self.each.settle()
 

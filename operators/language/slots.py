@@ -54,6 +54,10 @@ class Slot:
     def settle(self) -> None:
         """Called once, when all uses are known."""
 
+    def needs(self) -> str:
+        """What, besides its arguments, its state hangs on: a slot that needs something else does not go on with that state."""
+        return ""
+
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         """An event of the slot that satisfies its `where`."""
         raise NotImplementedError(type(self).__name__)

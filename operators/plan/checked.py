@@ -43,7 +43,7 @@ class Campaign:
 
     `on` is `enters` or `exits` with `segment`, or `event` with `events` (and `where`, a rule over the event's properties, and `key`, the
     path of the property that keeps two occasions of one person apart). `re_enter` is `never`, `always`, or ms since the last entry.
-    `holdout` is a share in [0, 1].
+    `holdout` is a share in [0, 1]. `existing` says that it also starts for those who enter or leave by a changed plan.
     """
 
     id: str
@@ -57,6 +57,7 @@ class Campaign:
     holdout: float
     state: Literal["live", "draft"]
     steps: tuple[Step, ...]
+    existing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

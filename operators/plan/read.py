@@ -262,6 +262,7 @@ class _Reading:
             holdout=_share(raw.get("holdout", 0)),
             state="draft" if raw.get("state") == "draft" else "live",
             steps=self.steps(file, tree, raw.get("steps")),
+            existing=raw.get("existing") is True,
         )
 
     def re_enter(self, file: str, tree: Tree, text: Any) -> Any:
@@ -426,6 +427,7 @@ def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: t
         "segments": [(segment.id, meaning(segment.when)) for segment in segments],
         "campaigns": [
             (c.id, c.on, c.segment, c.events, c.where and canonical(c.where), c.key, c.re_enter, c.holdout, c.state, [*map(repr, c.steps)])
+            + ((c.existing,) if c.existing else ())
             for c in campaigns
         ],
     }

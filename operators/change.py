@@ -1,0 +1,123 @@
+"""A changed plan: what of a person's state stays as it is, what is filled from its history, and what changes by it.
+
+A `Layout` says what the numbers in a person mean: it is stored beside the persons whose state was made by it. A person of an older layout
+is brought to the present one before anything else happens to it.
+
+*Guarantees*: what no change touches keeps its state. What is new is as it would be had the plan always been this one, as far back as the
+history goes. The transitions that are due have the plan as their cause; a person stays in no segment that the plan no longer has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from operators.emit import Emit
+from operators.language.compile import compile_rules
+from operators.language.feeds import Rules, bring
+from operators.language.slots import Slot, TimerSlot
+from schemas.event import Event
+from schemas.person import Person, new_person
+
+if TYPE_CHECKING:
+    from operators.person import PersonStage
+    from operators.plan.checked import Plan
+
+
+class Layout(msgspec.Struct, array_like=True, frozen=True):
+    """What the numbers in a person mean: the id and version of each segment and what each slot keeps, by number. `zone` is the plan's."""
+
+    plan: str
+    zone: str
+    segments: tuple[tuple[str, str], ...]
+    slots: tuple[str, ...]
+
+
+class Past(NamedTuple):
+    """An event of a person's history: `n` is its number of arrival."""
+
+    n: int
+    event: Event
+
+
+History = Callable[[], Iterable[Past]]
+"""Gives the kept events of a person, by arrival."""
+
+
+def layout_of(plan: Plan, rules: Rules) -> Layout:
+    """The layout of the persons that these rules make."""
+    segments = tuple((rule.id, rule.version) for rule in rules.rules)
+    return Layout(plan.version, plan.timezone, segments, tuple(map(kept_by, rules.slots)))
+
+
+def kept_by(slot: Slot) -> str:
+    """What a slot keeps, as a text: two slots of one text have the same state of the same person."""
+    return f"{type(slot).__name__} {slot.key} {slot.needs()}".rstrip()
+
+
+class Change:
+    """From an older layout to the rules of a stage: the numbers of what stays (`slots`, `members`), and what is to be done for each person.
+
+    `fresh` are the slots to be filled, `same` is the mask of the rules that did not change, `dirty` of all others, `gone` the segments that
+    the plan no longer has.
+    """
+
+    def __init__(self, old: Layout, plan: Plan, stage: PersonStage, about: Iterable[str]) -> None:
+        rules = stage.rules
+        numbers = {rule.id: rule for rule in rules.rules}
+        slots = {kept_by(slot): slot for slot in rules.slots}
+        self.plan = plan.version
+        self.slots = {no: slots[text].no for no, text in enumerate(old.slots) if text in slots}
+        self.members = {no: numbers[id].no for no, (id, _) in enumerate(old.segments) if id in numbers}
+        self.gone = [(no, id, version) for no, (id, version) in enumerate(old.segments) if id not in numbers]
+        kept = set(self.slots.values())
+        self.fresh = frozenset(slot.no for slot in rules.slots if slot.no not in kept and not isinstance(slot, TimerSlot))
+        before = dict(old.segments)
+        # Dates, and what is kept between two of them, hang on the plan's zone.
+        stays = old.zone == plan.timezone
+        self.same = sum(1 << rule.no for rule in rules.rules if stays and before.get(rule.id) == rule.version)
+        self.dirty = sum(1 << rule.no for rule in rules.rules) & ~self.same
+        self.conditions = frozenset(rule.no for rule in rules.rules if rule.hidden and rule.id not in before)
+        self.filler = compile_rules(plan.segments, ZoneInfo(plan.timezone), about, only=self.fresh) if self.fresh else None
+
+    def adopt(self, stage: PersonStage, p: Person, history: History, watermark: int, emit: Emit) -> int:
+        """Brings a person of the old layout to the rules of the stage; gives how many events were read for it."""
+        now = max(p.clock, watermark)
+        past = list(history()) if self.fresh or self.conditions else []
+        gone = [(id, version) for no, id, version in self.gone if no in p.members]
+        p.members = {self.members[no]: entry for no, entry in p.members.items() if no in self.members}
+        self._slots(p, past)
+        if self.conditions:
+            members = replay(stage, p.id, past, now).members
+            p.members |= {no: entry for no, entry in members.items() if no in self.conditions}
+        stage.arm(p)
+        stage.advance(p, now, emit, only=self.same)
+        stage.take_effect(p, now, self.dirty, gone, self.plan, emit)
+        return len(past)
+
+    def _slots(self, p: Person, past: list[Past]) -> None:
+        kept = {self.slots[no]: state for no, state in p.slots.items() if no in self.slots}
+        if self.filler is not None:
+            filled = new_person(p.id)
+            filled.clock = p.clock
+            for n, event in past:
+                if event.name is not None:
+                    bring(self.filler, filled, event.name, event.t, n, event.properties, p.clock)
+            kept |= {no: state for no, state in filled.slots.items() if no in self.fresh}
+        for state in kept.values():
+            state[0] = None
+        p.slots = kept
+
+
+def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int) -> Person:
+    """The person as the events up to an instant make it, looked at then: what came later is not seen, and no event is late."""
+    p, emit = new_person(id), Emit("", 1)
+    for _, event in past:
+        if event.t <= until:
+            stage.apply(p, event, event.t, emit)
+            emit.outputs.clear()
+    stage.advance(p, until + 1, emit)
+    return p

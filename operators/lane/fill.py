@@ -1,0 +1,88 @@
+"""`Fill`: brings the persons of a lane to the layout of a changed plan, each before its next event, the rest by a sweep.
+
+The layouts of all persons that were not reached yet are kept, so a plan can change again in the middle; the sweep then begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from operators.change import Change, Layout, layout_of
+from operators.emit import Emit
+from operators.lane.history import past_of
+from operators.lane.keys import PERSONS, PERSONS_END, Meta, layout_key
+from operators.lane.store import Store, Writes
+from operators.person import PersonStage, about_of
+from operators.plan.checked import Plan
+from schemas.errors import UnavailableError
+from schemas.person import Person
+
+MOST_EVENTS = 2_000
+"""So many kept events are read in one step of the sweep, about: it then takes some 10 ms, and records wait no longer."""
+MOST_KEYS = 500
+"""So many persons are looked at in one step."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Layout).decode
+_decode_person = msgspec.msgpack.Decoder(Person).decode
+
+
+class Fill:
+    """The persons of one lane that are of an older layout than the plan's."""
+
+    def __init__(self, plan: Plan, store: Store, stage: PersonStage, meta: Meta) -> None:
+        self._plan, self._store, self._stage, self._meta = plan, store, stage, meta
+        self._changes: dict[int, Change] = {}
+        self.layout = layout_of(plan, stage.rules)
+
+    def open(self, writes: Writes) -> bool:
+        """Compares the stored layout with the plan's, and begins a sweep where they differ; true where there is something to write."""
+        meta, raw = self._meta, self._store.get(layout_key(self._meta.layout))
+        if raw is None and (meta.version != self._plan.version or meta.layout):
+            raise UnavailableError(
+                f"the state was made with version {meta.version} of the plan by a Beckon that did not keep what it means; go back to that "
+                f"plan, or start with a new --state and a new output (on Kafka: a new name of the plan) and read the input again"
+            )
+        if raw is not None and _decode(raw) == self.layout:
+            return False
+        if raw is not None:
+            meta.layout += 1
+            meta.fill, meta.fill_total, meta.filled, meta.changed = PERSONS, meta.persons, 0, meta.watermark
+        meta.version = self._plan.version
+        writes.put(layout_key(meta.layout), _encode(self.layout))
+        return True
+
+    def adopt(self, p: Person, watermark: int | None, emit: Emit) -> int:
+        """Brings a person to the plan's layout; gives how many events were read for it."""
+        change = self._changes.get(p.layout)
+        if change is None:
+            raw = self._store.get(layout_key(p.layout))
+            if raw is None:
+                raise UnavailableError(f"the state lacks the layout {p.layout} of a person; restore it, or start with a new --state")
+            change = self._changes[p.layout] = Change(_decode(raw), self._plan, self._stage, about_of(self._plan))
+        past = change.adopt(self._stage, p, lambda: past_of(self._store, p.id), p.clock if watermark is None else watermark, emit)
+        p.layout = self._meta.layout
+        self._meta.filled += 1
+        return past
+
+    def sweep(self, is_known: Callable[[str], bool], adopt: Callable[[Person], int], writes: Callable[[], Writes]) -> None:
+        """One step over the persons in the store: `adopt` is called with each that is of an older layout, and gives how many events that
+        took. `is_known` says of whom the store may not have the latest; they were reached when they were loaded."""
+        meta, events = self._meta, 0
+        if meta.fill is None:
+            return
+        pairs = self._store.scan(meta.fill, PERSONS_END, MOST_KEYS)
+        for key, value in pairs:
+            if events >= MOST_EVENTS:
+                return
+            meta.fill = key + b"\0"
+            if not is_known(key[len(PERSONS) :].decode()):
+                p = _decode_person(value)
+                if p.layout != meta.layout:
+                    events += adopt(p)
+        if len(pairs) < MOST_KEYS:
+            meta.fill = None
+            for number in range(meta.layout):
+                writes().delete(layout_key(number))

@@ -1,0 +1,177 @@
+"""A changed plan over a state that is there: what comes out afterwards is what comes out had the plan always been the new one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.connectors.files_source import LogRecord
+from flows.connectors.memory import MemoryOutput, MemoryPublisher
+from operators.lane.keys import META, PERSONS, PERSONS_END, Meta
+from operators.lane.lane import Lane
+from operators.lane.memory_store import MemoryStore
+from operators.lane.ports import Batch
+from operators.person import PersonStage
+from operators.plan.checked import Plan
+from schemas.counts import Counts
+from schemas.person import Person
+from tests.harness import make_plan, milliseconds
+from tests.oracle import Event, decode
+from tests.strategies import BASE_MS, lines, readable, segments, stamp
+
+SECOND = 1000
+
+
+class Came(NamedTuple):
+    """A transition."""
+
+    t: int
+    person: str
+    kind: str
+    segment: str
+    cause: dict[str, Any]
+
+
+class State:
+    """A state that lanes of several plans drive one after the other; all that they put out, in order."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.output = MemoryOutput()
+        self.counts = Counts()
+        self.offset = 0
+
+    def run(self, plan: Plan, given: Sequence[bytes], *, end: bool = False, batch: int = 1000) -> None:
+        lane = Lane(plan, self.store, MemoryPublisher(self.output))
+        first = self.offset
+        for start in range(0, len(given) or 1, batch):
+            part = given[start : start + batch]
+            records: list[LogRecord] = [(first + start + i, None, line) for i, line in enumerate(part) if line.strip()]
+            lane.apply(Batch(0, first, records, end=end and start + batch >= len(given)))
+        self.offset += len(given)
+        lane.close()
+
+    def came(self) -> list[Came]:
+        """All transitions, in order."""
+        records = [json.loads(value) for _, _, value in self.output.streams.get("transitions", [])]
+        return [
+            Came(milliseconds(r["time"]), r["subject"], r["type"].rpartition(".")[2], r["data"]["segment"], r["data"]["cause"])
+            for r in records
+        ]
+
+    @property
+    def meta(self) -> Meta:
+        raw = self.store.get(META)
+        assert raw is not None
+        return msgspec.msgpack.decode(raw, type=Meta)
+
+    def persons(self) -> dict[str, Person]:
+        found = [msgspec.msgpack.decode(value, type=Person) for _, value in self.store.scan(PERSONS, PERSONS_END, 10_000)]
+        return {person.id: person for person in found}
+
+
+def track(event: str, offset_ms: int, person: str = "u", number: int = 0, **properties: Any) -> bytes:
+    record = {"type": "track", "event": event, "userId": person, "timestamp": stamp(offset_ms), "messageId": f"{event}{offset_ms}{number}"}
+    return json.dumps(record | {"properties": properties}).encode()
+
+
+GIVEN = [
+    track("A", 0, total=5),
+    track("A", 2 * SECOND, total=7),
+    track("B", 3 * SECOND),
+    track("A", 60 * SECOND, "v", total=1),
+    track("C", 90 * SECOND, "w"),
+]
+"""The watermark stands at 80 s behind these, with the default lateness of 10 s."""
+
+EXCHANGED = [("u", "exited", "a"), ("v", "exited", "a"), ("w", "entered", "a")]
+CHANGES: dict[str, tuple[dict[str, str], dict[str, str], list[tuple[str, str, str]]]] = {
+    "a new rule over what happened": ({}, {"a": "count('A') >= 2"}, [("u", "entered", "a")]),
+    "a new rule over a window": ({}, {"a": "did('A', within='1m')"}, [("v", "entered", "a")]),
+    "a rule that needs more of what is kept": ({"a": "count('A') > 0"}, {"a": "count('A') >= 2"}, [("v", "exited", "a")]),
+    "a window that is longer": ({"a": "did('A', within='1m')"}, {"a": "did('A', within='2m')"}, [("u", "entered", "a")]),
+    "another rule under the same id": ({"a": "did('A')"}, {"a": "did('C')"}, EXCHANGED),
+    "a segment that is gone": ({"a": "did('C')", "b": "everyone"}, {"b": "everyone"}, [("w", "exited", "a")]),
+    "another spelling": ({"a": "did('A', within='60s')"}, {"a": "(did(['A'], within=\"1m\"))"}, []),
+    "a rule that refers to a changed one": (
+        {"a": "did('A')", "b": "not segment('a')"},
+        {"a": "did('C')", "b": "not segment('a')"},
+        [*EXCHANGED, ("u", "entered", "b"), ("v", "entered", "b"), ("w", "exited", "b")],
+    ),
+    "a condition held over what happened": ({}, {"a": "held(did('A'), at_least='30s')"}, [("u", "entered", "a")]),
+    "a sum": ({}, {"a": "sum('A', 'total') == 12"}, [("u", "entered", "a")]),
+    "a sequence": ({}, {"a": "sequence('A', 'A', 'B', within='10m')"}, [("u", "entered", "a")]),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("reached", ["by the sweep", "by an event"])
+def test_a_changed_plan_takes_effect_for_everybody(
+    old: dict[str, str], new: dict[str, str], expected: list[tuple[str, str, str]], reached: str
+) -> None:
+    state = State()
+    state.run(make_plan(old), GIVEN)
+    before = len(state.came())
+    plan = make_plan(new)
+    state.run(plan, [] if reached == "by the sweep" else [track("other", 80 * SECOND, person) for person in "uvw"])
+    came = state.came()[before:]
+    assert sorted(expected) == sorted((each.person, each.kind, each.segment) for each in came)
+    assert [{"plan": plan.version}] * len(came) == [each.cause for each in came]
+    assert [90 if each.person == "w" else 80 for each in came] == [(each.t - BASE_MS) // SECOND for each in came]
+    assert state.meta.fill is None
+    assert {person.layout for person in state.persons().values()} == {state.meta.layout}
+
+
+def in_order(stream: Sequence[bytes]) -> list[bytes]:
+    """The lines that are events, but for those before an earlier one: what is late is seen by the plan that was there when it came. Each
+    has a messageId of its own."""
+    kept: list[bytes] = []
+    latest = 0
+    for number, line in enumerate(stream):
+        event = decode(line, number, None, None) if line.strip() else None
+        if isinstance(event, Event) and event.t >= latest:
+            kept.append(json.dumps(json.loads(line) | {"messageId": f"e{len(kept)}"}).encode())
+            latest = event.t
+    return kept
+
+
+def without_entries(rules: dict[str, str]) -> dict[str, str]:
+    """Rules that do not hang on when a segment was entered: that differs where a segment is new."""
+    return {id: "everyone" if "in_segment_for" in rule else rule for id, rule in rules.items()}
+
+
+def members_of(state: State, plan: Plan) -> dict[str, set[str]]:
+    """The segments that each person is in."""
+    rules = PersonStage(plan).rules.rules
+    return {id: {rules[no].id for no in person.members if not rules[no].hidden} for id, person in state.persons().items()}
+
+
+@given(segments(4).map(without_entries), segments(4).map(without_entries), lines(), st.integers(0, 20), st.integers(1, 5))
+def test_the_outcome_is_that_of_the_new_plan_from_the_start(
+    old: dict[str, str], new: dict[str, str], stream: list[bytes], first: int, batch: int
+) -> None:
+    given, plan = in_order(stream), make_plan(new)
+    changed, always = State(), State()
+    changed.run(make_plan(old), given[:first])
+    watermark = changed.meta.watermark or 0
+    effect = {id: max(person.clock, watermark) for id, person in changed.persons().items()}
+    changed.run(plan, [])
+    before = len(changed.came())
+    changed.run(plan, given[first:], end=True, batch=batch)
+    always.run(plan, given, end=True)
+
+    def is_later(each: Came) -> bool:
+        """True for what the plan that was always there did after the change."""
+        if "event" in each.cause:
+            return int(each.cause["event"][1:]) >= first
+        return each.t > effect.get(each.person, 0)
+
+    told = "\n".join([f"{old}", f"{new}", *map(readable, given[:first]), "--", *map(readable, given[first:])])
+    assert members_of(always, plan) == members_of(changed, plan), told
+    assert sorted(map(str, filter(is_later, always.came()))) == sorted(map(str, changed.came()[before:])), told
