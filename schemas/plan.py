@@ -243,6 +243,8 @@ def plan_schema() -> dict[str, Any]:
 
     An editor is pointed at a part of it, such as `#/$defs/PlanFile` for plan.yaml.
     """
+    from schemas.cases import CASE_MODELS  # here, since its models are made of what this file has
+
     models: list[type[BaseModel]] = [
         PlanFile,
         SegmentsFile,
@@ -253,6 +255,7 @@ def plan_schema() -> dict[str, Any]:
         TrackingFile,
         EventFile,
         *STEP_KINDS.values(),
+        *CASE_MODELS,
     ]
     _, document = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     return {
@@ -262,10 +265,14 @@ def plan_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["plan.yaml", "segments.yaml"],
         "properties": {f"{name}.yaml": {"$ref": f"#/$defs/{model.__name__}"} for name, model in FILES.items()},
-        "patternProperties": {r"^campaigns/[a-z][a-z0-9_-]*\.yaml$": {"$ref": "#/$defs/CampaignFile"}},
+        "patternProperties": {
+            r"^campaigns/[a-z][a-z0-9_-]*\.yaml$": {"$ref": "#/$defs/CampaignFile"},
+            r"^cases/[^/]+\.yaml$": {"anyOf": [{"$ref": "#/$defs/CasesFile"}, {"$ref": "#/$defs/CaseFile"}]},
+        },
         "$defs": document["$defs"],
     }
 
 
 FILES: dict[str, type[PlanModel]] = {"plan": PlanFile, "segments": SegmentsFile, "tracking": TrackingFile, "computed": ComputedsFile}
-"""The models of the YAML files at the top of a plan, by name without ending; files under campaigns/ are each a `CampaignFile`."""
+"""The models of the YAML files at the top of a plan, by name without ending; files under campaigns/ are each a `CampaignFile`,
+those under cases/ are in `schemas.cases`."""

@@ -17,6 +17,8 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ValidationError
 
+from operators.cases.checked import Case
+from operators.cases.read import is_case_file, read_cases
 from operators.language.canonical import canonical, meaning, version
 from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of, unknown_event, unknown_property
 from operators.language.durations import parse_duration, shortened, ticked
@@ -46,9 +48,23 @@ def read_plan(files: Mapping[str, str]) -> Plan:
     """
     reading = _Reading(files)
     plan = reading.plan()
-    if reading.findings:
-        raise FindingsError(list(dict.fromkeys(reading.findings)))
+    reading.refuse()
     return plan
+
+
+def read_tested_plan(files: Mapping[str, str]) -> tuple[Plan, tuple[Case, ...]]:
+    """The plan with its own tests, the files under cases/; `FindingsError` with all findings of both.
+
+    >>> files = {"plan.yaml": "name: shop", "segments.yaml": "segments: {buyers: did('Order Completed')}"}
+    >>> case = "given: [{at: +0s, event: Order Completed}]\\nafter: +0s\\nthen: {members: [buyers]}"
+    >>> read_tested_plan({**files, "cases/first.yaml": case})[1][0].name
+    'first'
+    """
+    reading = _Reading(files)
+    plan = reading.plan()
+    cases = read_cases(reading, plan)
+    reading.refuse()
+    return plan, cases
 
 
 @dataclass
@@ -81,6 +97,11 @@ class _Reading:
         """Notes a finding."""
         self.findings.append(Finding(file, place.line, place.column, text))
 
+    def refuse(self) -> None:
+        """Raises FindingsError where there are findings."""
+        if self.findings:
+            raise FindingsError(list(dict.fromkeys(self.findings)))
+
     # Files
 
     def is_yaml(self, file: str) -> bool:
@@ -102,10 +123,9 @@ class _Reading:
 
     def unread(self, file: str) -> bool:
         """True for a YAML file in a place where none is read."""
-        folder = file.rpartition("/")[0]
         if not file.endswith((".yaml", ".yml")) or file.startswith((".", "templates/", "blocks/")) or "/." in file:
             return False
-        return not self.is_yaml(file) and not (folder == "cases" and file.endswith(".yaml"))
+        return not self.is_yaml(file) and not is_case_file(file)
 
     def tree(self, file: str) -> Tree:
         """The tree of a file, whose findings are noted."""

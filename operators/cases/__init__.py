@@ -1,0 +1,1 @@
+"""The plan's own tests, `cases/*.yaml`: read, and compared with what the engine made of them."""
