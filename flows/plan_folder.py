@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
+from operators.cases.checked import Case
 from operators.plan.checked import Plan
-from operators.plan.read import read_plan
+from operators.plan.read import read_plan, read_tested_plan
 from schemas.errors import Finding, FindingsError, UnavailableError, UsageError
+
+Read = TypeVar("Read")
 
 
 def open_plan(folder: Path) -> Plan:
     """The checked plan. FindingsError with all findings, files named as reached from here; UsageError where there is no such folder."""
+    return _open(folder, read_plan)
+
+
+def open_tested_plan(folder: Path) -> tuple[Plan, tuple[Case, ...]]:
+    """The checked plan with its checked cases; errors as those of `open_plan`."""
+    return _open(folder, read_tested_plan)
+
+
+def _open(folder: Path, read: Callable[[Mapping[str, str]], Read]) -> Read:
     if not folder.is_dir():
         raise UsageError(f"there is no plan folder {folder}; give one with plan.yaml and segments.yaml in it")
     texts, findings = _texts(folder)
     try:
-        plan = read_plan(texts)
+        plan = read(texts)
     except FindingsError as error:
         # A file that is no text is named once, not also as missing.
         wrong = {finding.file for finding in findings}

@@ -61,11 +61,13 @@ class Lane:
         until_ms: int | None = None,
         reached: Callable[[str], None] = _nothing,
         clock: Callable[[], float] = _no_clock,
+        stage: PersonStage | None = None,
     ) -> None:
+        """`stage` is the plan compiled, for a caller that opens many lanes of one plan."""
         self._plan, self._store, self._publisher = plan, store, publisher
         self._until, self._reached, self._clock = until_ms, reached, clock
         self._meta = read_meta(plan, store, partition, until_ms)
-        self._stage = PersonStage(plan)
+        self._stage = stage if stage is not None else PersonStage(plan)
         self._rows = publish_missing(self._meta, store, publisher)
         self._timers = Timers(store)
         self._hot: dict[str, Person] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ def folder(tmp_path: Path) -> Path:
         (("run", *PLAN, "--kafka", "no broker"), "brokers must be like"),
         (("run", "--plan", "nowhere", "--input", "events.jsonl"), "no plan folder nowhere"),
         (("lint", "nowhere"), "no plan folder nowhere"),
+        (("test", "nowhere"), "no plan folder nowhere"),
         (("import", "ecom", "--json"), "give --output a file"),
     ],
     ids=lambda value: None if isinstance(value, str) else " ".join(value),
@@ -103,6 +105,96 @@ def test_lint_prints_all_findings_on_standard_output_and_ends_with_1(folder: Pat
     assert places == ["plan/campaigns/look.yaml:2:1", "plan/plan.yaml:2:11", "plan/segments.yaml:2:41"]
     found = json.loads(beckon("lint", "plan", "--json", cwd=folder).stdout)["findings"]
     assert [f"{each['file']}:{each['line']}:{each['column']}: {each['text']}" for each in found] == done.stdout.splitlines()
+
+
+CASES = """\
+cases:
+  whoever looks is looking:
+    given: [{at: +0s, event: Product Viewed}]
+    after: +1h-1ms
+    then: {members: [looking]}
+  whoever orders has looked:
+    title: A view too many
+    given: [{at: +0s, event: Order Completed}]
+    after: +1h
+    then: {members: [buyers, looking]}
+"""
+
+
+def write_cases(folder: Path, text: str) -> None:
+    (folder / "plan" / "cases").mkdir(exist_ok=True)
+    (folder / "plan" / "cases" / "views.yaml").write_text(text, encoding="utf-8")
+
+
+def test_the_cases_of_a_plan_pass_or_fail(folder: Path) -> None:
+    write_cases(folder, CASES)
+    done = beckon("test", "plan", cwd=folder)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("plan/cases/views.yaml\n  ✓ whoever looks is looking\n  ✗ A view too many\n\n✗ A view too many\n")
+    assert re.search(r"\n\n2 cases: 1 failed, 1 passed in [0-9.]+ s\nin no case: campaigns look\n$", done.stdout)
+    for name in ("looks", "LOOKING", "whoever l"):
+        some = beckon("test", "plan", "-k", name, cwd=folder)
+        assert (some.returncode, some.stderr) == (0, "")
+        assert some.stdout.startswith("plan/cases/views.yaml\n  ✓ whoever looks is looking\n\n1 case: 1 passed in ")
+    assert beckon("test", "plan", "-k", "too many", cwd=folder).returncode == 1
+    assert beckon("test", "plan", "-k", "views.yaml", cwd=folder).stdout.splitlines()[1:3] == done.stdout.splitlines()[1:3]
+
+
+def test_the_cases_of_a_plan_as_json(folder: Path) -> None:
+    write_cases(folder, CASES)
+    done = beckon("test", "plan", "--json", cwd=folder)
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads(done.stdout)
+    passed, failed = told.pop("cases")
+    assert told.pop("seconds") >= 0
+    assert told == {"plan": "plan", "passed": 1, "failed": 1, "not_run": 0, "untested": {"segments": [], "campaigns": ["look"]}}
+    assert (passed["file"], passed["line"], passed["name"], passed["title"], passed["passed"], passed["failures"]) == (
+        *("plan/cases/views.yaml", 2, "whoever looks is looking", "", True, []),
+    )
+    [failure] = failed["failures"]
+    assert (failure["line"], failure["after"], failure["person"], failure["what"]) == (10, "+1h", "person", "members")
+    assert (failure["expected"], failure["actual"], failure["missing"], failure["extra"]) == (
+        *(["buyers", "looking"], ["buyers"], ["looking"], []),
+    )
+    assert failure["why"] == [
+        {
+            "text": "looking: never entered",
+            "rule": "did('Product Viewed', within='1h') and not did('Order Completed', within='1h')",
+            "values": {"did('Product Viewed', within='1h')": False, "did('Order Completed', within='1h')": False},
+        }
+    ]
+
+
+def test_findings_of_cases_end_lint_and_test_alike(folder: Path) -> None:
+    write_cases(folder, CASES.replace("[looking]", "[lookin]"))
+    expected = "plan/cases/views.yaml:5:22: a segment must be one of segments.yaml; got 'lookin'; did you mean 'looking'?\n"
+    for command in ("lint", "test"):
+        done = beckon(command, "plan", cwd=folder)
+        assert (done.returncode, done.stdout, done.stderr) == (1, expected, "")
+        assert [each["line"] for each in json.loads(beckon(command, "plan", "--json", cwd=folder).stdout)["findings"]] == [5]
+    spoil(folder)
+    files = dict.fromkeys(line.split(":")[0] for line in beckon("test", "plan", cwd=folder).stdout.splitlines())
+    assert list(files) == ["plan/campaigns/look.yaml", "plan/cases/views.yaml", "plan/plan.yaml", "plan/segments.yaml"]
+
+
+def test_cases_do_not_keep_a_job_from_running(folder: Path) -> None:
+    write_cases(folder, "no: cases")
+    assert beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder).returncode == 0
+
+
+def test_lint_counts_the_cases(folder: Path) -> None:
+    write_cases(folder, CASES)
+    assert beckon("lint", "plan", cwd=folder).stdout == "plan: no findings in 2 segments, 1 campaign and 2 cases\n"
+
+
+def test_no_cases_and_none_of_that_name(folder: Path) -> None:
+    none = beckon("test", "plan", cwd=folder)
+    assert (none.returncode, none.stdout, none.stderr) == (0, "plan: there are no cases; write some as plan/cases/<name>.yaml\n", "")
+    assert json.loads(beckon("test", "plan", "--json", cwd=folder).stdout)["cases"] == []
+    write_cases(folder, CASES)
+    done = beckon("test", "plan", "-k", "cart", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "beckon: -k must be part of the name, title or file name of a case; got 'cart', which is in none of 2\n"
 
 
 def test_a_run_of_a_broken_plan_shows_all_findings_and_reads_nothing(folder: Path) -> None:
@@ -211,7 +303,7 @@ def test_a_bug_shows_its_traceback_without_the_values_of_variables(folder: Path)
     program = (
         "import sys, flows.plan_folder, flows.cli\n"
         "def broken(folder):\n    address = 'anna' + '@example.com'\n    raise ZeroDivisionError('a bug')\n"
-        "flows.plan_folder.open_plan = broken\nsys.argv = ['beckon', 'lint', 'plan']\nflows.cli.main()\n"
+        "flows.plan_folder.open_tested_plan = broken\nsys.argv = ['beckon', 'lint', 'plan']\nflows.cli.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
