@@ -182,13 +182,13 @@ def test_a_table_is_that_of_the_code(name: str) -> None:
 
 # --- the first plan -------------------------------------------------------------------------------------------------------------------
 
-FIRST_PLAN = "Five minutes to a first plan"
+TRIED = ("Five minutes to a first plan", "Testing a plan")
 ON_KAFKA = "On Kafka"
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The folder in which the first plan was tried, and what each of its sh blocks printed, by line."""
+    """The folder in which the first plan was tried, and what each sh block about it printed, by line."""
 
     folder: Path
     printed: dict[int, str]
@@ -201,10 +201,10 @@ def shell_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
-    """The blocks of the first plan, run one after the other."""
+    """The blocks about the first plan, run one after the other."""
     folder, printed = tmp_path_factory.mktemp("readme"), {}
     for block in blocks("sh"):
-        if block.section == FIRST_PLAN and not is_setup(block):
+        if block.section in TRIED and not is_setup(block):
             done = subprocess.run(
                 ["bash", "-euc", block.text],
                 cwd=folder,
@@ -222,9 +222,9 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
 def test_the_first_plan_prints_what_the_page_says(tried: Tried) -> None:
     shown, last = dict.fromkeys(tried.printed, ""), 0
     for block in blocks("sh", "text"):
-        if block.section == FIRST_PLAN and block.language == "sh":
+        if block.section in TRIED and block.language == "sh":
             last = block.line
-        elif block.section == FIRST_PLAN:
+        elif block.section in TRIED:
             shown[last] = block.text
     for line, expected in shown.items():
         assert matches(expected, tried.printed[line]), f"line {line} prints\n{tried.printed[line]}"
@@ -328,7 +328,7 @@ def known(command: object) -> tuple[set[str], set[str]]:
 def test_a_block_is_of_a_kind_that_is_tested() -> None:
     fences = re.findall(r"^```(\w*)", README.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(fences) == {"", "sh", "text", "json", "yaml", "python"}
-    strays = [block for block in blocks("sh") if not is_setup(block) and block.section not in (FIRST_PLAN, ON_KAFKA)]
+    strays = [block for block in blocks("sh") if not is_setup(block) and block.section not in (*TRIED, ON_KAFKA)]
     assert strays == []
 
 
