@@ -65,7 +65,7 @@ class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
     `history_ms` and `duplicates_ms` are None where they are switched off. `version` is the hash of everything here that can change an
-    outcome: a state that was made with another one is not continued.
+    outcome.
     """
 
     name: str

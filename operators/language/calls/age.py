@@ -1,4 +1,9 @@
-"""`age`: duration since the instant in x (RFC 3339, a date, or milliseconds), negative before it; None if it is no instant."""
+"""`age`: duration since the instant in x (RFC 3339, a date, or milliseconds), negative before it; None if it is no instant.
+
+>>> from operators.trial import trial
+>>> trial("age(trait.d)", ("Identified", 0, {"d": "1970-01-01"}), at=30)
+'1d6h'
+"""
 
 from __future__ import annotations
 

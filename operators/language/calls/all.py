@@ -1,4 +1,9 @@
-"""`all`: true where each item of a list satisfies an expression over it; false where there is no list."""
+"""`all`: true where each item of a list satisfies an expression over it; false where there is no list.
+
+>>> from operators.trial import trial
+>>> trial("all(trait.x, item > 1)", ("Identified", 0, {"x": [2, 3]}), at=0), trial("all(trait.x, item > 1)", ("Identified", 0, {}), at=0)
+(True, False)
+"""
 
 from __future__ import annotations
 

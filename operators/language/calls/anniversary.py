@@ -1,4 +1,9 @@
-"""`anniversary`: true on the day on which the date in x returns in a later year, and for the time D before it."""
+"""`anniversary`: true on the day on which the date in x returns in a later year, and for the time D before it.
+
+>>> from operators.trial import trial
+>>> [trial("anniversary(trait.d, within='1d')", ("Identified", 0, {"d": "1960-01-03"}), at=hours) for hours in (23, 24, 71, 72)]
+[False, True, True, False]
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`any`: true where one of the items of a list satisfies an expression over it."""
+"""`any`: true where one of the items of a list satisfies an expression over it.
+
+>>> from operators.trial import trial
+>>> trial("any(trait.pets, kind == 'dog')", ("Identified", 0, {"pets": [{"kind": "cat"}, {"kind": "dog"}]}), at=0)
+True
+"""
 
 from __future__ import annotations
 

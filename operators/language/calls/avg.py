@@ -1,4 +1,9 @@
-"""`avg`: the average of the numbers in a property, each to the nearest millionth; None of none."""
+"""`avg`: the average of the numbers in a property, each to the nearest millionth; None of none.
+
+>>> from operators.trial import trial
+>>> trial("avg('A', 'x')", ("A", 0, {"x": 1}), ("A", 1, {"x": 2}), at=1), trial("avg('A', 'x')", at=0)
+(1.5, None)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`coalesce`: the first that is not None."""
+"""`coalesce`: the first that is not None.
+
+>>> from operators.trial import trial
+>>> trial("coalesce(trait.a, trait.b, 3)", ("Identified", 0, {"b": 2}), at=0)
+2
+"""
 
 from __future__ import annotations
 

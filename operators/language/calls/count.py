@@ -1,4 +1,9 @@
-"""`count`: number of events E."""
+"""`count`: number of events E.
+
+>>> from operators.trial import trial
+>>> trial("count('A', within='2h')", ("A", 0, {}), ("A", 1, {}), ("A", 2, {}), at=2)
+2
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`day`: the day of the month where the person is, 1 to 31."""
+"""`day`: the day of the month where the person is, 1 to 31.
+
+>>> from operators.trial import trial
+>>> trial("day()", ("A", 0, {}), at=36)
+2
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`did`: true where there is an event E."""
+"""`did`: true where there is an event E.
+
+>>> from operators.trial import trial
+>>> trial("did('A', within='2h', where=x > 1)", ("A", 0, {"x": 2}), at=1.5), trial("did('A', within='2h')", ("A", 0, {}), at=2)
+(True, False)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`distinct`: the number of different values of a property."""
+"""`distinct`: the number of different values of a property.
+
+>>> from operators.trial import trial
+>>> trial("distinct('A', 'x')", *(("A", 0, {"x": x}) for x in (1, 1.0, True, "1", None)), at=0)
+3
+"""
 
 from __future__ import annotations
 

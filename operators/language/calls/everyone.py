@@ -1,4 +1,9 @@
-"""`everyone`: true."""
+"""`everyone`: true.
+
+>>> from operators.trial import trial
+>>> trial("everyone", at=0)
+True
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`first`: the value of the property at the earliest E that has one, else None."""
+"""`first`: the value of the property at the earliest E that has one, else None.
+
+>>> from operators.trial import trial
+>>> trial("first('A', 'x')", ("A", 0, {}), ("A", 1, {"x": 1}), ("A", 2, {"x": 2}), at=3)
+1
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`first_time`: true where the first E of all lies in the window."""
+"""`first_time`: true where the first E of all lies in the window.
+
+>>> from operators.trial import trial
+>>> [trial("first_time('A', within='2h')", ("A", 0, {}), ("A", 3, {}), at=hours) for hours in (1, 3)]
+[True, False]
+"""
 
 from __future__ import annotations
 

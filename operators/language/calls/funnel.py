@@ -1,4 +1,9 @@
-"""`funnel`: as `sequence`, and nothing that stands with `not` between two steps, or after the last, was done there."""
+"""`funnel`: as `sequence`, and nothing that stands with `not` between two steps, or after the last, was done there.
+
+>>> from operators.trial import trial
+>>> [trial("funnel('A', 'B', not 'C', within='9h')", ("A", 0, {}), ("B", 1, {}), (last, 2, {}), at=2) for last in ("C", "D")]
+[False, True]
+"""
 
 from __future__ import annotations
 

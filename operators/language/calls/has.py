@@ -1,4 +1,9 @@
-"""`has`: true where x is neither None nor empty."""
+"""`has`: true where x is neither None nor empty.
+
+>>> from operators.trial import trial
+>>> trial("has(trait.a)", ("Identified", 0, {"a": 0}), at=0), trial("has(trait.a)", ("Identified", 0, {"a": ""}), at=0)
+(True, False)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`held`: true where a condition has been true without a break for so long."""
+"""`held`: true where a condition has been true without a break for so long.
+
+>>> from operators.trial import trial
+>>> [trial("held(did('A', within='5h'), at_least='3h')", ("A", 0, {}), at=hours) for hours in (2, 3, 4, 5)]
+[False, True, True, False]
+"""
 
 from __future__ import annotations
 

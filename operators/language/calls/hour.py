@@ -1,4 +1,9 @@
-"""`hour`: the hour of the day where the person is, 0 to 23."""
+"""`hour`: the hour of the day where the person is, 0 to 23.
+
+>>> from operators.trial import trial
+>>> trial("hour()", ("Identified", 0, {"timezone": "Asia/Kolkata"}), at=0)
+5
+"""
 
 from __future__ import annotations
 

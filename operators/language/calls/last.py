@@ -1,4 +1,9 @@
-"""`last`: the value of the property at the latest E that has one, else None."""
+"""`last`: the value of the property at the latest E that has one, else None.
+
+>>> from operators.trial import trial
+>>> trial("last('A', 'x')", ("A", 1, {"x": 1}), ("A", 2, {"x": 2}), ("A", 3, {}), at=3)
+2
+"""
 
 from __future__ import annotations
 

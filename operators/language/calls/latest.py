@@ -1,4 +1,11 @@
-"""`latest`: true where the latest E satisfies the `where`, which is asked of it alone."""
+"""`latest`: true where the latest E satisfies the `where`, which is asked of it alone.
+
+>>> from operators.trial import trial
+>>> trial("latest('A', where=x == 1)", ("A", 0, {"x": 1}), at=0)
+True
+>>> trial("latest('A', where=x == 1)", ("A", 0, {"x": 1}), ("A", 1, {"x": 2}), at=1)
+False
+"""
 
 from __future__ import annotations
 

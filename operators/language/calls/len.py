@@ -1,4 +1,9 @@
-"""`len`: the length of a string, a list or an object; None of anything else."""
+"""`len`: the length of a string, a list or an object; None of anything else.
+
+>>> from operators.trial import trial
+>>> trial("len(trait.x)", ("Identified", 0, {"x": [1, 2]}), at=0), trial("len(trait.x)", ("Identified", 0, {"x": 5}), at=0)
+(2, None)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`max`: the largest number in a property, to the nearest millionth; None of none."""
+"""`max`: the largest number in a property, to the nearest millionth; None of none.
+
+>>> from operators.trial import trial
+>>> trial("max('A', 'x', within='2h')", ("A", 0, {"x": 9}), ("A", 1, {"x": 3}), ("A", 2, {"x": 2}), at=2)
+3
+"""
 
 from __future__ import annotations
 

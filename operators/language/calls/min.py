@@ -1,4 +1,9 @@
-"""`min`: the smallest number in a property, to the nearest millionth; None of none."""
+"""`min`: the smallest number in a property, to the nearest millionth; None of none.
+
+>>> from operators.trial import trial
+>>> trial("min('A', 'x', within='2h')", ("A", 0, {"x": 1}), ("A", 1, {"x": 3}), ("A", 2, {"x": 2}), at=2)
+2
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`month`: the month where the person is, 1 to 12."""
+"""`month`: the month where the person is, 1 to 12.
+
+>>> from operators.trial import trial
+>>> trial("month()", ("A", 0, {}), at=0), trial("month()", ("A", 0, {}), at=0, zone="America/New_York")
+(1, 12)
+"""
 
 from __future__ import annotations
 

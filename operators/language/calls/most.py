@@ -1,4 +1,9 @@
-"""`most`: the most frequent value of a property; of equals the smallest (false, true, numbers, strings, lists, objects); None of none."""
+"""`most`: the most frequent value of a property; of equals the smallest (false, true, numbers, strings, lists, objects); None of none.
+
+>>> from operators.trial import trial
+>>> trial("most('A', 'x')", *(("A", 0, {"x": x}) for x in ("b", "a", "b", "a", "c")), at=0)
+'a'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""`regularly`: true where at least `at_least` of the last `of` periods have an E; each is `every` long, and the last ends now."""
+"""`regularly`: true where at least `at_least` of the last `of` periods have an E; each is `every` long, and the last ends now.
+
+>>> from operators.trial import trial
+>>> trial("regularly('A', every='1h', at_least=2, of=3)", ("A", 1, {}), ("A", 2.5, {}), at=3)
+True
+>>> trial("regularly('A', every='1h', at_least=2, of=3)", ("A", 2.2, {}), ("A", 2.5, {}), at=3)
+False
+"""
 
 from __future__ import annotations
 

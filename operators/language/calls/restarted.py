@@ -1,4 +1,9 @@
-"""`restarted`: true where an E in the window came at least `silent` after the one before it."""
+"""`restarted`: true where an E in the window came at least `silent` after the one before it.
+
+>>> from operators.trial import trial
+>>> [trial("restarted('A', silent='4h', within='1h')", ("A", 0, {}), ("A", 4, {}), at=hours) for hours in (3, 4, 5)]
+[False, True, False]
+"""
 
 from __future__ import annotations
 

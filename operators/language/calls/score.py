@@ -1,4 +1,9 @@
-"""`score`: the latest score of a model, in [0, 1], None before the first: `score` of the latest event Scored with that `model`."""
+"""`score`: the latest score of a model, in [0, 1], None before the first: `score` of the latest event Scored with that `model`.
+
+>>> from operators.trial import trial
+>>> trial("score('churn')", ("Scored", 0, {"model": "churn", "score": 0.9}), ("Scored", 1, {"model": "other", "score": 0.1}), at=1)
+0.9
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""`sequence`: true where the steps were done in this order, from the first to the last in less than D, and the last in the window."""
+"""`sequence`: true where the steps were done in this order, from the first to the last in less than D, and the last in the window.
+
+>>> from operators.trial import trial
+>>> trial("sequence('A', 'B', within='2h')", ("A", 0, {}), ("B", 1, {}), at=2)
+True
+>>> trial("sequence('A', 'B', within='2h')", ("B", 0, {}), ("A", 1, {}), at=2)
+False
+"""
 
 from __future__ import annotations
 

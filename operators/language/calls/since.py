@@ -1,4 +1,9 @@
-"""`since`: duration since the latest E, None where there is none."""
+"""`since`: duration since the latest E, None where there is none.
+
+>>> from operators.trial import trial
+>>> trial("since('A')", ("A", 0, {}), ("A", 1, {}), at=3)
+'2h'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`since_first`: duration since the earliest E in the window, None where there is none."""
+"""`since_first`: duration since the earliest E in the window, None where there is none.
+
+>>> from operators.trial import trial
+>>> trial("since_first('A')", ("A", 0, {}), ("A", 1, {}), at=3)
+'3h'
+"""
 
 from __future__ import annotations
 

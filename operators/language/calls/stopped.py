@@ -1,4 +1,9 @@
-"""`stopped`: true where there is no E in the time `silent` that ends now, but one in the time `active` before it."""
+"""`stopped`: true where there is no E in the time `silent` that ends now, but one in the time `active` before it.
+
+>>> from operators.trial import trial
+>>> [trial("stopped('A', active='4h', silent='2h')", ("A", 0, {}), at=hours) for hours in (1, 2, 5, 6)]
+[False, True, True, False]
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`sum`: the sum of the numbers in a property, each to the nearest millionth; 0 of none."""
+"""`sum`: the sum of the numbers in a property, each to the nearest millionth; 0 of none.
+
+>>> from operators.trial import trial
+>>> trial("sum('A', 'x', within='2h')", ("A", 0, {"x": 5}), ("A", 1, {"x": 0.1}), ("A", 1, {"x": 0.2}), ("A", 2, {"x": "1"}), at=2)
+0.3
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`today`: true where the date in x, or the day that holds the instant in x, is today where the person is."""
+"""`today`: true where the date in x, or the day that holds the instant in x, is today where the person is.
+
+>>> from operators.trial import trial
+>>> [trial("today(trait.d)", ("Identified", 0, {"d": "1970-01-02"}), at=hours) for hours in (23, 24, 48)]
+[False, True, False]
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`total`: the sum of the numbers that an expression gives for the items of a list, as `sum`; None where there is no list."""
+"""`total`: the sum of the numbers that an expression gives for the items of a list, as `sum`; None where there is no list.
+
+>>> from operators.trial import trial
+>>> trial("total(last('A', 'lines'), price * n)", ("A", 0, {"lines": [{"price": 2.5, "n": 2}, {"price": 1, "n": 3}]}), at=0)
+8
+"""
 
 from __future__ import annotations
 

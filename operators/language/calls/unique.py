@@ -1,4 +1,9 @@
-"""`unique`: the different values of a property as a list, that of the latest event first."""
+"""`unique`: the different values of a property as a list, that of the latest event first.
+
+>>> from operators.trial import trial
+>>> trial("unique('A', 'x')", ("A", 0, {"x": "a"}), ("A", 1, {"x": "b"}), ("A", 2, {"x": "a"}), at=2)
+['a', 'b']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""`weekday`: the day of the week where the person is: 'monday' to 'sunday'."""
+"""`weekday`: the day of the week where the person is: 'monday' to 'sunday'.
+
+>>> from operators.trial import trial
+>>> trial("weekday()", ("A", 0, {}), at=0), trial("weekday()", ("A", 0, {}), at=23, zone="Europe/Berlin")
+('thursday', 'friday')
+"""
 
 from __future__ import annotations
 
