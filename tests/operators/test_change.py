@@ -175,3 +175,48 @@ def test_the_outcome_is_that_of_the_new_plan_from_the_start(
     told = "\n".join([f"{old}", f"{new}", *map(readable, given[:first]), "--", *map(readable, given[first:])])
     assert members_of(always, plan) == members_of(changed, plan), told
     assert sorted(map(str, filter(is_later, always.came()))) == sorted(map(str, changed.came()[before:])), told
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_campaign_starts_by_a_changed_plan_only_where_it_says_so(existing: bool) -> None:
+    signed_up = json.dumps(
+        {"type": "identify", "userId": "u", "messageId": "i", "timestamp": stamp(0), "traits": {"email": "u@x.example"}}
+    ).encode()
+    state = State()
+    state.run(make_plan({"a": "did('C')"}), [signed_up, track("A", SECOND)])
+    told = {"existing": True} if existing else {}
+    plan = make_plan({"a": "did('A')"}, {"c": {"on": "enters a", "steps": [{"send": "x"}], **told}})
+    state.run(plan, [])
+    assert [each.segment for each in state.came()] == ["a"]
+    triggers = [json.loads(value)["data"]["why"]["transition"]["cause"] for _, _, value in state.output.streams.get("triggers", [])]
+    assert [{"plan": plan.version}] * existing == triggers
+    assert state.output.streams.get("decisions", []) == []
+
+
+def test_slots_that_nothing_needs_are_dropped() -> None:
+    state = State()
+    state.run(make_plan({"a": "count('A') > 1", "b": "did('B', within='1d')"}), GIVEN)
+    assert [len(person.slots) for person in state.persons().values()] == [2, 1, 0]
+    state.run(make_plan({"b": "did('B', within='1d')"}), [])
+    assert [len(person.slots) for person in state.persons().values()] == [1, 0, 0]
+
+
+def test_a_plan_can_change_again_before_all_are_reached() -> None:
+    state = State()
+    state.run(make_plan({"a": "did('A')"}), GIVEN)
+    between = make_plan({"a": "did('B')", "b": "did('A')"})
+    lane = Lane(between, state.store, MemoryPublisher(state.output))
+    lane.apply(Batch(0, state.offset, [(state.offset, None, track("B", 95 * SECOND, "v"))]))
+    lane.close()
+    state.offset += 1
+    state.run(make_plan({"c": "did('A')"}), [])
+    assert {"u": {"c"}, "v": {"c"}, "w": set()} == members_of(state, make_plan({"c": "did('A')"}))
+    assert state.meta.layout == 2
+
+
+def test_without_a_history_a_new_rule_begins_with_nothing() -> None:
+    state = State()
+    state.run(make_plan({"a": "did('A')"}, history="none"), GIVEN)
+    changed = make_plan({"a": "did('A')", "b": "did('A', within='1d')"}, history="none")
+    state.run(changed, [track("A", 95 * SECOND, "v")])
+    assert {"u": {"a"}, "v": {"a", "b"}, "w": set()} == members_of(state, changed)
