@@ -14,11 +14,13 @@ from operators.instants import EARLIEST, LATEST, instant_of
 from operators.language.calls.held import HIDDEN, condition
 from operators.language.canonical import arguments_of, canonical, version
 from operators.language.count_slots import measure_of
+from operators.language.dates import next_period, zone_of
 from operators.language.durations import format_duration
 from operators.language.edge_slots import LatestSlot
 from operators.language.expressions import COMPILE, Value, calls_of, gives_duration
 from operators.language.feeds import Feed, Rule, Rules
 from operators.language.nodes import Call, Computed, Node, On, walk
+from operators.language.period_slots import PeriodSlot, with_longest
 from operators.language.same_slots import SameSlot
 from operators.language.slots import Compared, Handler, Slot, TimerSlot
 from operators.plan.checked import Segment
@@ -115,8 +117,8 @@ class Context:
         """The closure that gives what `why` shows of a call: a duration written out, a count as far as it is kept."""
         value = self.value(node, ())
         if isinstance(node, Call) and node.name == "count":
-            slot = self.slot(measure_of(node), node, ())
-            return lambda p, now: slot.show(p.slots.get(slot.no), now)
+            showing: Value = self.slot(measure_of(node), node, ()).showing()
+            return showing
         if not gives_duration(node):
             return value
 
@@ -168,14 +170,20 @@ class Context:
         self.rules.traits[name] = self.rules.traits.get(name, 0) | self._bit
 
     def slot(self, measure: type[AnySlot], call: Call, compared: Compared) -> Any:
-        """The slot of a call over events, shared with all that need the same: of the measure, or with `same=` a `SameSlot` of it."""
+        """The slot of a call over events, shared with all that need the same: of the measure, or one that looks at its part."""
         key = (measure, arguments_of(call))
         slot = self._slots.get(key)
+        if call["this"] is not None:
+            period, zone = call["this"], self.calendar()
+            self.timer(TimerSlot, period, lambda p, now: next_period(now, period, zone_of(p, zone)))
         if slot is None:
-            slot = measure(len(self.rules.slots), call, self)
-            # It has what its measure has.
+            whole = call if call["this"] is None else with_longest(call)
+            slot = measure(len(self.rules.slots), whole, self)
+            # These have what their measure has.
             if call["same"] is not None:
-                slot = SameSlot(slot, call, self)
+                slot = SameSlot(slot, whole, self)
+            if call["this"] is not None:
+                slot = PeriodSlot(slot, whole, self)
             slot.key = self._told(call)
             self._slots[key] = slot
             self.rules.slots.append(slot)

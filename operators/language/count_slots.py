@@ -19,7 +19,7 @@ def measure_of(call: Call) -> type[CountSlot]:
     """The slot of a call of `count` or `did`."""
     if call["after"] is not None:
         return CountAfterSlot
-    return CountSlot if call["within"] is not None else TotalSlot
+    return TotalSlot if call["within"] is None and call["this"] is None else CountSlot
 
 
 class CountSlot(Slot):
@@ -145,6 +145,11 @@ class CountSlot(Slot):
         """The value as `why` shows it: a number, or `'>= 5'` where no more than 5 are kept since no comparison can tell more apart."""
         value = self.value(state, now)
         return value if self.steps is None or value < self.keep else f">= {value}"
+
+    def showing(self) -> Callable[[Person, int], int | str]:
+        """What `why` shows of a person, as a closure."""
+        no, show = self.no, self.show
+        return lambda p, now: show(p.slots.get(no), now)
 
     def value(self, state: list[Any] | None, now: int) -> int:
         if state is None:

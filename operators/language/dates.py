@@ -81,6 +81,38 @@ def next_hour(now: int, zone: ZoneInfo) -> int:
     return _first(now, full, lambda at: _offset(at, zone) != offset)
 
 
+PERIODS = {"day": 1, "week": 7, "month": 31, "year": 366}
+"""Periods of the calendar, and how many days each has at most."""
+
+
+def longest(period: str) -> int:
+    """The ms that a period lasts at most, also where clocks are changed in it."""
+    return (PERIODS[period] + 1) * _DAY_MS
+
+
+def first_day(day: date, period: str) -> date:
+    """The first day of the period that holds a day; a week begins on Monday (ISO 8601).
+
+    >>> first_day(date(2026, 1, 4), "week"), first_day(date(2026, 2, 4), "month")
+    (datetime.date(2025, 12, 29), datetime.date(2026, 2, 1))
+    """
+    if period == "week":
+        return day - timedelta(days=day.weekday())
+    return day if period == "day" else day.replace(day=1) if period == "month" else day.replace(month=1, day=1)
+
+
+def start_of_period(now: int, period: str, zone: ZoneInfo) -> int:
+    """The first instant of the period that holds `now`."""
+    return start_of(first_day(local(now, zone).date(), period), zone)
+
+
+def next_period(now: int, period: str, zone: ZoneInfo) -> int:
+    """The first instant of the period after the one that holds `now`."""
+    # No period is shorter than four fifths of the longest of its kind, and none so long as that and it together.
+    later = first_day(local(now, zone).date(), period) + timedelta(days=PERIODS[period])
+    return start_of(first_day(later, period), zone)
+
+
 def _offset(now: int, zone: ZoneInfo) -> int:
     return (local(now, zone).utcoffset() or timedelta()) // _MILLISECOND
 

@@ -1,4 +1,5 @@
-"""`SameSlot`: a measure over the events that share a property with the latest of others, for `same=` with `as_=`."""
+"""`PartSlot`: a slot that looks at a part of what another one, of any measure, keeps. `SameSlot` is one: a measure over the events that
+share a property with the latest of others, for `same=` with `as_=`."""
 
 from __future__ import annotations
 
@@ -14,20 +15,15 @@ if TYPE_CHECKING:
     from operators.language.compile import Context
 
 
-class SameSlot(Slot):
-    """A slot of the measure for each value of the property; the one of the chosen value is looked at.
+class PartSlot(Slot):
+    """A slot around another, `each`, whose rules, boundaries and person are this one's."""
 
-    State: `[armed, chosen, position of the event that chose it, position of the last event of after, parts]`; `parts` gives by the key of
-    the value `[time of its latest event, state of the measure]`, in the order in which they were last touched.
-    """
-
-    __slots__ = ("each", "path")
+    __slots__ = ("each",)
 
     def __init__(self, each: Any, call: Call, context: Context) -> None:
         super().__init__(each.no, call, context)
         self.each = each
         self.each.mask = 1
-        self.path: tuple[str, ...] = call["same"]
 
     def compared(self, uses: Compared) -> None:
         self.each.compared(uses)
@@ -47,6 +43,42 @@ class SameSlot(Slot):
     def settle(self) -> None:
         self.each.settle()
 
+    def some(self) -> Callable[[Person, int], bool]:
+        """Whether there is an event, as the measure of `did` gives it."""
+        read = self.reading()
+        return lambda p, now: bool(read(p, now))
+
+    def showing(self) -> Callable[[Person, int], int | str]:
+        """What `why` shows of a count."""
+        no, show = self.no, self.show
+        return lambda p, now: show(p.slots.get(no), now)
+
+    def show(self, state: list[Any] | None, now: int) -> int | str:
+        """What `why` shows of a count, by the state."""
+        raise NotImplementedError(type(self).__name__)
+
+    def part(self, p: Person, inner: list[Any] | None) -> Person:
+        """A person that has but this one state, for the measure to work on."""
+        part = new_person(p.id)
+        part.clock = p.clock
+        if inner is not None:
+            part.slots[self.no] = inner
+        return part
+
+
+class SameSlot(PartSlot):
+    """A slot of the measure for each value of the property; the one of the chosen value is looked at.
+
+    State: `[armed, chosen, position of the event that chose it, position of the last event of after, parts]`; `parts` gives by the key of
+    the value `[time of its latest event, state of the measure]`, in the order in which they were last touched.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, each: Any, call: Call, context: Context) -> None:
+        super().__init__(each, call, context)
+        self.path: tuple[str, ...] = call["same"]
+
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = at_path(properties, self.path)
         if value is None:
@@ -55,7 +87,7 @@ class SameSlot(Slot):
         parts = state[4]
         self._prune(parts, now)
         latest, inner = parts.pop(key, (t, None))
-        part = self._part(p, inner)
+        part = self.part(p, inner)
         if inner is None and state[3] is not None:
             self.each.follow(part, *state[3], properties, now)
         changed = self.each.add(part, t, n, properties, now)
@@ -83,7 +115,7 @@ class SameSlot(Slot):
             return 0
         state[3] = [t, n]
         for each in state[4].values():
-            part = self._part(p, each[1])
+            part = self.part(p, each[1])
             self.each.follow(part, t, n, properties, now)
             each[1] = part.slots.get(self.no)
         self.arm(p, state, now)
@@ -91,17 +123,13 @@ class SameSlot(Slot):
 
     def fire(self, p: Person, state: list[Any], now: int) -> int:
         inner = self._chosen(state)
-        changed = self.each.fire(self._part(p, inner), inner, now) if inner is not None else 0
+        changed = self.each.fire(self.part(p, inner), inner, now) if inner is not None else 0
         self.arm(p, state, now)
         return self.mask if changed else 0
 
     def due(self, state: list[Any], now: int) -> int | None:
         inner = self._chosen(state)
         return self.each.due(inner, now) if inner is not None else None
-
-    def some(self) -> Callable[[Person, int], bool]:
-        """Whether there is an event, as the measure of `did` gives it."""
-        return lambda p, now: bool(self.value(p.slots.get(self.no), now))
 
     def show(self, state: list[Any] | None, now: int) -> int | str:
         """The count as `why` shows it."""
@@ -121,14 +149,6 @@ class SameSlot(Slot):
             return None
         part = state[4].get(state[1])
         return part[1] if part is not None else None
-
-    def _part(self, p: Person, inner: list[Any] | None) -> Person:
-        """A person that has but this one state, for the measure to work on."""
-        part = new_person(p.id)
-        part.clock = p.clock
-        if inner is not None:
-            part.slots[self.no] = inner
-        return part
 
     def _prune(self, parts: dict[str, Any], now: int) -> None:
         """Forgets values all of whose events have left the window."""

@@ -94,6 +94,11 @@ class Slot:
         """The value at `now`; `state` is None where no event has reached the slot."""
         raise NotImplementedError(type(self).__name__)
 
+    def reading(self) -> Callable[[Person, int], Any]:
+        """The value of a person, as a closure."""
+        no, value = self.no, self.value
+        return lambda p, now: value(p.slots.get(no), now)
+
 
 def next_mark(start: int, marks: tuple[int, ...], now: int) -> int | None:
     """The earliest `start + mark` after `now`, None where there is none; marks ascend.

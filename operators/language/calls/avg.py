@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call."""
     slot = context.slot(AverageSlot, call, compared)
-    no = slot.no
-    return lambda p, now: slot.value(p.slots.get(no), now)
+    read: Value = slot.reading()
+    return read
 
 
 ROW = CallRow(

@@ -23,8 +23,8 @@ def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call; its slot keeps no more than `compared` needs."""
     slot = context.slot(measure_of(call), call, compared)
     slot.shown = True
-    no = slot.no
-    return lambda p, now: slot.value(p.slots.get(no), now)
+    read: Value = slot.reading()
+    return read
 
 
 ROW = CallRow(

@@ -24,10 +24,10 @@ def compile(context: Context, call: Call, compared: Compared) -> Value:
     within = call["within"]
     where = (("where", call["where"]),) if call["where"] is not None else ()
     slot = context.slot(EarliestSlot, Call("since_first", (("events", call["events"]), *where)), (("<", within),))
-    no = slot.no
+    read = slot.reading()
 
     def first_time(p: Any, now: int) -> bool:
-        since = slot.value(p.slots.get(no), now)
+        since = read(p, now)
         return since is not None and since < within
 
     return first_time

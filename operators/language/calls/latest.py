@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call."""
     slot = context.slot(LatestTestSlot, call, compared)
-    no = slot.no
-    return lambda p, now: slot.value(p.slots.get(no), now) is True
+    read = slot.reading()
+    return lambda p, now: read(p, now) is True
 
 
 ROW = CallRow(

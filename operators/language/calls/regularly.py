@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call."""
     slot = context.slot(RegularSlot, call, compared)
-    no = slot.no
-    return lambda p, now: slot.value(p.slots.get(no), now)
+    read: Value = slot.reading()
+    return read
 
 
 def check(call: Call) -> Iterator[str]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def compile(context: Context, call: Call, compared: Compared) -> Value:
     """The closure of the call: the last `score` of the events that bring one of this model."""
     slot = context.slot(LatestSlot, scores_of(call["model"]), compared)
-    no = slot.no
-    return lambda p, now: slot.value(p.slots.get(no), now)
+    read: Value = slot.reading()
+    return read
 
 
 def scores_of(model: str) -> Call:

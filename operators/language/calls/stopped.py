@@ -25,10 +25,10 @@ def compile(context: Context, call: Call, compared: Compared) -> Value:
     where = (("where", call["where"]),) if call["where"] is not None else ()
     since = Call("since", (("events", call["events"]), ("within", silent + active), *where))
     slot = context.slot(LatestSlot, since, ((">=", silent),))
-    no = slot.no
+    read = slot.reading()
 
     def stopped(p: Any, now: int) -> bool:
-        since = slot.value(p.slots.get(no), now)
+        since = read(p, now)
         return since is not None and since >= silent
 
     return stopped
