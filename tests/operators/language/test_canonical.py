@@ -155,7 +155,16 @@ wheres = trees(st.one_of(constants, paths.map(Prop)))
 ons = st.builds(On, events, st.none() | wheres)
 times = st.integers(1, 1000)
 instants = st.sampled_from(["2026-01-31", "2026-01-31T12:00:00.5Z"])
-filters = {"within": windows, "where": wheres, "after": ons, "from_": instants, "until": instants, "this": names, "same": dotted, "as_": ons}
+filters = {
+    "within": windows,
+    "where": wheres,
+    "after": ons,
+    "from_": instants,
+    "until": instants,
+    "this": names,
+    "same": dotted,
+    "as_": ons,
+}
 path_steps = st.lists(st.builds(Step, ons, st.booleans()), min_size=1, max_size=4).map(tuple)
 rules: st.SearchStrategy[Node] = trees(
     st.one_of(
