@@ -94,19 +94,18 @@ def calls_table() -> str:
     return table(("call", "gives", "meaning", "as in", "may change with time at", "keeps of a person"), *rows)
 
 
-GIVES = {None: "that of its arguments", "any": "any value"}
+GIVES = {None: "what its arguments give", "any": "any value"}
 WRITTEN = {
     "events": "E",
     "property": "'property'",
     "segment": "'id'",
     "text": "'name'",
     "computed": "'name'",
-    "value": "x",
     "item": "expression",
     "steps": "E, E, ...",
     "values": "a, b, ...",
 }
-"""How an argument is written in the table, by the kind of its parameter."""
+"""How an argument is written in the table, by the kind of its parameter; others by its name."""
 
 
 def form(row: CallRow) -> str:
@@ -114,7 +113,7 @@ def form(row: CallRow) -> str:
     if row.bare:
         return row.name
     named: tuple[Parameter, ...] = tuple(p for p in row.parameters if p.keyword)
-    written = [WRITTEN[p.kind] for p in row.parameters if not p.keyword]
+    written = [WRITTEN.get(p.kind, p.name) for p in row.parameters if not p.keyword]
     written += ["..."] if named == FILTERS else [f"{p.name}=" for p in named]
     return f"{row.name}({', '.join(written)})"
 
