@@ -26,6 +26,7 @@ HOMES = {
     "bytewax": ("flows",),
     "confluent_kafka": ("flows/connectors",),
     "httpx": ("flows/connectors",),
+    "jinja2": ("flows/reports",),
     "prometheus_client": ("flows",),
     "pydantic_settings": ("flows/settings.py",),
     "rich": ("flows",),
@@ -63,7 +64,7 @@ def sources(*folders: str) -> list[Path]:
 
 def texts() -> list[Path]:
     """Every text file of ours that a person may read."""
-    kinds = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".xml", ".properties", ".json", ".html", ""}
+    kinds = {".py", ".md", ".css", ".toml", ".txt", ".yaml", ".yml", ".xml", ".properties", ".json", ".html", ""}
     found = [path for path in ROOT.iterdir() if path.is_file() and (path.name == ".gitignore" or not path.name.startswith("."))]
     for folder in FOLDERS:
         found += [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]

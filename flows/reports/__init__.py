@@ -1,0 +1,1 @@
+"""Reports as pages: one HTML file each, with its style and its pictures in it, for the screen and for paper."""
