@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from rich.console import Console
@@ -22,6 +23,9 @@ from flows.totals import Totals
 from operators.lane.rocks import read_position
 from operators.plan.checked import Plan
 from schemas.counts import Counts
+
+if TYPE_CHECKING:
+    from flows.connectors.kafka_settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +52,23 @@ def files_job(
     return Job(plan=plan, source=source, publisher=lambda _: FilesPublisher(output), state=state, until_ms=until_ms, reached=reached)
 
 
+def kafka_settings(settings: Settings, brokers: str) -> KafkaSettings:
+    """How to reach these brokers: the environment says how to log in."""
+    from flows.connectors.kafka_settings import KafkaSettings
+
+    return KafkaSettings(
+        brokers=brokers,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password=settings.kafka_sasl_password,
+        tls_ca=settings.kafka_tls_ca,
+        tls_cert=settings.kafka_tls_cert,
+        tls_key=settings.kafka_tls_key,
+        tls_key_password=settings.kafka_tls_key_password,
+    )
+
+
 def kafka_job(
     plan: Plan,
     settings: Settings,
@@ -64,21 +85,10 @@ def kafka_job(
     partitions."""
     from flows.connectors.kafka_progress import start_after
     from flows.connectors.kafka_publisher import KafkaPublisher
-    from flows.connectors.kafka_settings import KafkaSettings
     from flows.connectors.kafka_source import KafkaSource
     from flows.connectors.kafka_topics import ensure_topics, input_topic
 
-    kafka = KafkaSettings(
-        brokers=brokers,
-        security_protocol=settings.kafka_security_protocol,
-        sasl_mechanism=settings.kafka_sasl_mechanism,
-        sasl_username=settings.kafka_sasl_username,
-        sasl_password=settings.kafka_sasl_password,
-        tls_ca=settings.kafka_tls_ca,
-        tls_cert=settings.kafka_tls_cert,
-        tls_key=settings.kafka_tls_key,
-        tls_key_password=settings.kafka_tls_key_password,
-    )
+    kafka = kafka_settings(settings, brokers)
     source = ensure_topics(kafka, plan.name, topic or input_topic(plan.name), create=create)
     return Job(
         plan=plan,

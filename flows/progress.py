@@ -1,4 +1,4 @@
-"""The progress display of a run: one line on stderr with rate, lag and counts. Where stderr is no terminal nothing is shown.
+"""The progress display of a run: one line on stderr with rate, what is left, and counts. Where stderr is no terminal nothing is shown.
 
 The line is made from `Totals` a few times a second, on a thread of its own; the lanes know nothing of it.
 """
@@ -36,6 +36,17 @@ def shown(console: Console, totals: Totals, *, live: bool) -> Iterator[None]:
         yield
 
 
+def clock(seconds: float) -> str:
+    """A duration in hours, minutes and seconds.
+
+    >>> clock(59.6), clock(3661)
+    ('1:00', '1:01:01')
+    """
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
 class Line:
     """One line that says how far a run is. `clock` gives seconds."""
 
@@ -69,8 +80,10 @@ class Line:
         return counts.records / whole if whole else 0.0
 
     def text(self, counts: Counts) -> str:
-        """Rate, lag and counts in words."""
-        parts = [f"{counts.events:,} events", f"{self.rate(counts.records):,}/s", f"lag {counts.lag:,}", f"{counts.persons:,} persons"]
+        """Rate, what is left, and counts in words."""
+        rate = self.rate(counts.records)
+        left = f"{clock(counts.lag / rate)} left" if rate and counts.lag and not self._live else f"lag {counts.lag:,}"
+        parts = [f"{counts.events:,} events", f"{rate:,}/s", left, f"{counts.persons:,} persons"]
         parts += [f"{counts.transitions.total():,} transitions", f"{counts.triggers.total():,} triggers"]
         others = {"decisions": counts.decisions.total(), "rejects": counts.rejects.total(), "late": counts.late}
         return " · ".join(parts + [f"{number:,} {name}" for name, number in others.items() if number])

@@ -50,7 +50,7 @@ def run(job: Job, *, totals: Totals | None = None, watchers: Sequence[Watcher] =
     failure, totals = Failure(), totals or Totals()
     lanes = Lanes(job.plan, job.state, job.publisher, until_ms=job.until_ms, reached=job.reached)
     try:
-        with failure.in_its_own_words(), joining(cluster) as joined, _no_collections():
+        with failure.in_its_own_words(), joining(cluster) as joined, no_collections():
             source = OpeningSource(job.source, failure, joined)
             flow = flow_of(source, lanes, WatchSink([totals.add, *watchers], failure), failure)
             # Not `run_main`: that prints a trace of Rust's stack for each error.
@@ -83,7 +83,7 @@ def key_of(batch: Batch) -> str:
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
+def no_collections() -> Iterator[None]:
     """Keeps Python's cycle collector off while the job runs.
 
     The persons kept decoded are hundreds of thousands of containers that live on; looking through them again and again for cycles cost a

@@ -469,7 +469,7 @@ class FilesPartition(StatefulSourcePartition[Batch, None]):
         assert folder is not None
         try:
             with os.scandir(folder) as entries:
-                found = sorted((entry for entry in entries if _is_input(entry)), key=lambda entry: entry.name)
+                found = sorted((entry for entry in entries if is_input(entry)), key=lambda entry: entry.name)
             later = deque((entry.name, entry.stat().st_size) for entry in found if entry.name > present)
         except OSError as error:
             raise UnavailableError(f"cannot read the input folder {folder}: {error.strerror}") from error
@@ -570,5 +570,6 @@ def _folder(path: Path | None) -> Path | None:
         return None
 
 
-def _is_input(entry: os.DirEntry[str]) -> bool:
+def is_input(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of an input folder is read."""
     return entry.name.endswith(SUFFIXES) and not entry.name.startswith(".") and entry.is_file()

@@ -71,7 +71,7 @@ def last_record(settings: KafkaSettings, plan: str, partition: int, held: Callab
 
 
 def _search(consumer: Consumer, where: TopicPartition, held: Callable[[str], None]) -> bytes | None:
-    low, end = _bounds(consumer, where, held)
+    low, end = bounds_of(consumer, where, held)
     start, reach = end, _TAIL
     while start > low:
         start, reach = max(low, end - reach), reach * _WIDER
@@ -81,8 +81,8 @@ def _search(consumer: Consumer, where: TopicPartition, held: Callable[[str], Non
     return None
 
 
-def _bounds(consumer: Consumer, where: TopicPartition, held: Callable[[str], None]) -> tuple[int, int]:
-    """The first offset, and the one before which all transactions are decided."""
+def bounds_of(consumer: Consumer, where: TopicPartition, held: Callable[[str], None]) -> tuple[int, int]:
+    """The first offset of a partition, and the one before which all transactions are decided."""
     while True:
         try:
             bounds: tuple[int, int] | None = consumer.get_watermark_offsets(where, timeout=SLICE_S)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -19,6 +19,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from flows.connectors.files_source import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Clock, LogRecord, Quiet
+from flows.connectors.kafka_progress import bounds_of, patience
 from flows.connectors.kafka_settings import (
     AWAY,
     END_OF_PARTITION,
@@ -46,7 +47,8 @@ _LOOK_AGAIN = AWAY | MISSING | {KafkaError.GROUP_AUTHORIZATION_FAILED}
 class KafkaSource(FixedPartitionedSource[Batch, int]):
     """The partitions of `topic`, or those of `parts`; each begins at `start_of(partition)`, and at its earliest record where that is 0.
 
-    `bounded`: each partition is read up to the end that it has when its reading starts; else it is followed until `flows.stop.stop` is set.
+    `bounded`: each partition is read up to the end that it has when its reading starts, or up to that of `ends`; else it is followed until
+    `flows.stop.stop` is set.
     `wait_s`: how long a broker is waited for at the start; `watch_s`: how often the topic is looked at while it is read.
     """
 
@@ -58,6 +60,7 @@ class KafkaSource(FixedPartitionedSource[Batch, int]):
         *,
         parts: Sequence[int] | None = None,
         bounded: bool = False,
+        ends: Mapping[int, int] | None = None,
         wait_s: float = 30,
         watch_s: float = 5,
         monotonic: Clock = time.monotonic,
@@ -68,6 +71,7 @@ class KafkaSource(FixedPartitionedSource[Batch, int]):
         self._start_of = start_of
         self._parts = range(topic.partitions) if parts is None else parts
         self._bounded = bounded
+        self._ends = ends or {}
         self._wait_s = wait_s
         self._watch_s = watch_s
         self._watch: TopicWatch | None = None
@@ -94,8 +98,24 @@ class KafkaSource(FixedPartitionedSource[Batch, int]):
             self._watch,
             self._clocks,
             bounded=self._bounded,
+            end=self._ends.get(partition),
             wait_s=self._wait_s,
         )
+
+
+def read_bounds(settings: KafkaSettings, topic: Topic, *, wait_s: float = 30) -> dict[int, tuple[int, int]]:
+    """The first offset of each partition and the one before which all is decided; raises `UnavailableError` where Kafka does not say."""
+    consumer = Consumer(consumer_config(settings, lambda _: None))
+    held = patience(settings, wait_s)
+    try:
+        return {part: bounds_of(consumer, TopicPartition(topic.name, part), held) for part in range(topic.partitions)}
+    except KafkaException as problem:
+        error: KafkaError = problem.args[0]
+        if error.code() in REFUSED:
+            raise refusal(settings, error) from None
+        raise UnavailableError(f"Kafka cannot say where topic {topic.name} ends: {error.str()}") from None
+    finally:
+        consumer.close()
 
 
 class KafkaPartition(StatefulSourcePartition[Batch, int]):
@@ -111,6 +131,7 @@ class KafkaPartition(StatefulSourcePartition[Batch, int]):
         clocks: tuple[Clock, Clock],
         *,
         bounded: bool,
+        end: int | None,
         wait_s: float,
     ) -> None:
         self._settings = settings
@@ -121,9 +142,10 @@ class KafkaPartition(StatefulSourcePartition[Batch, int]):
         self._consumer = Consumer(consumer_config(settings, self._heard))
         low, high = self._bounds(wait_s)
         self._start = self._next = start or low
-        if not low <= self._next <= high:
-            raise self._moved(self._next, low, high)
-        self._end = high
+        self._end = high if end is None else end
+        for needed in (self._next, self._end):
+            if not low <= needed <= high:
+                raise self._moved(needed, low, high)
         self._end_seen = -1
         self._ended = False
         monotonic, self._wall = clocks

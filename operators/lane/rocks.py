@@ -15,6 +15,7 @@ from rocksdict import (
     AccessType,
     BlockBasedOptions,
     Cache,
+    Checkpoint,
     DBCompressionType,
     DBRecoveryMode,
     Options,
@@ -69,15 +70,21 @@ def _options() -> Options:
 
 
 class RocksStore:
-    """A store in a folder; see `operators.lane.store.Store`. A live view (`writable=False`) knows what was written when it was opened."""
+    """A store in a folder; see `operators.lane.store.Store`. A live view (`writable=False`) knows what was written when it was opened.
 
-    def __init__(self, path: Path, db: Rdict, writable: bool, scratch: TemporaryDirectory[str] | None = None) -> None:
+    One that is not `durable` writes no log: what a crash leaves of it is its last `checkpoint`.
+    """
+
+    def __init__(
+        self, path: Path, db: Rdict, writable: bool, scratch: TemporaryDirectory[str] | None = None, *, durable: bool = True
+    ) -> None:
         self._path = path
         self._db = db
         self._writable = writable
         self._scratch = scratch
-        self._sync = WriteOptions()
-        self._sync.sync = True
+        self._options = WriteOptions()
+        self._options.sync = durable
+        self._options.disable_wal = not durable  # type: ignore[method-assign,assignment]  # an attribute, whatever the stub says
         self._get = db.get
         self._failed = False
 
@@ -108,12 +115,20 @@ class RocksStore:
     def write(self, writes: Writes) -> None:
         assert isinstance(writes, WriteBatch)
         try:
-            self._db.write(writes, self._sync)
+            self._db.write(writes, self._options)
         except Exception as error:  # as in `get`
             self._failed = True
             raise UnavailableError(
                 f"the state in {self._path} cannot be written ({_status(error)}); mend the disk and start again: nothing is lost"
             ) from error
+
+    def checkpoint(self, folder: Path) -> None:
+        """Makes a copy of the store as it stands, in a new folder; the tables of both are the same files. UnavailableError where the disk
+        refuses."""
+        try:
+            Checkpoint(self._db).create_checkpoint(str(folder))
+        except Exception as error:  # as in `get`
+            raise UnavailableError(f"the state in {self._path} cannot be copied to {folder}: {_status(error)}") from error
 
     def _damaged(self, error: Exception) -> UnavailableError:
         return UnavailableError(
@@ -143,11 +158,11 @@ def _status(error: Exception) -> str:
     return str(error).strip().rstrip(".").replace("\n", " ")
 
 
-def open_store(path: Path) -> RocksStore:
+def open_store(path: Path, *, durable: bool = True) -> RocksStore:
     """The store in the folder, made where there is none. UnavailableError where it is in use, broken, or cannot be reached."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        return RocksStore(path, Rdict(str(path), _options()), True)
+        return RocksStore(path, Rdict(str(path), _options()), True, durable=durable)
     except OSError as error:
         raise UnavailableError(f"the state folder {path} cannot be made or opened: {error.strerror}") from error
     except Exception as error:  # rocksdict raises a bare Exception for every status of RocksDB
