@@ -117,7 +117,7 @@ def check_source(input: str | None, kafka: str | None, given: Sequence[str], unt
         raise UsageError("--follow waits for more without end, and --until names one; give one of them")
 
 
-def instant(text: str) -> int:
+def instant(text: str, option: str = "--until") -> int:
     """ms since 1970 of a TIME.
 
     >>> instant("1970-01-02")
@@ -125,7 +125,7 @@ def instant(text: str) -> int:
     """
     ms = instant_of(text, ZoneInfo("UTC"))
     if ms is None:
-        raise UsageError(f"--until must be a date or a time like 2026-01-31T12:00:00Z; got {text!r}")
+        raise UsageError(f"{option} must be a date or a time like 2026-01-31T12:00:00Z; got {text!r}")
     return ms
 
 
