@@ -47,7 +47,8 @@ class Axis:
     @property
     def ends(self) -> tuple[str, str]:
         """The first and the last date."""
-        return date.fromordinal(self.first).isoformat(), date.fromordinal(self.first + self.bars * self.step - 1).isoformat()
+        last = min(self.first + self.bars * self.step - 1, date.max.toordinal())
+        return date.fromordinal(self.first).isoformat(), date.fromordinal(last).isoformat()
 
     @property
     def unit(self) -> str:

@@ -84,10 +84,14 @@ class Lines:
     def __init__(self, folder: Path, sizes: Mapping[str, int]) -> None:
         self._folder = folder
         self._files: list[_File] = []
-        with self._in_words():
-            folder.mkdir(parents=True, exist_ok=True)
-            for path in [line_file(folder, stream, earlier=earlier) for earlier in (False, True) for stream in STREAMS]:
-                self._files.append(_File(path, sizes.get(path.name, 0)))
+        try:
+            with self._in_words():
+                folder.mkdir(parents=True, exist_ok=True)
+                for path in [line_file(folder, stream, earlier=earlier) for earlier in (False, True) for stream in STREAMS]:
+                    self._files.append(_File(path, sizes.get(path.name, 0)))
+        except BaseException:
+            self.close()
+            raise
 
     def append(self, stream: int, line: bytes, *, earlier: bool) -> int:
         """Takes a line, which `write` will write; gives the place at which it begins."""

@@ -92,3 +92,8 @@ def beckon(
     if partitions is not None:
         command += ["--partitions", ",".join(map(str, partitions))]
     return command
+
+
+def replay(plan: Path, file: Path, output: Path) -> Command:
+    """The command `beckon replay` over a file, in temporary scratch."""
+    return [sys.executable, "-m", "flows.cli", "replay", "--plan", plan, "--input", file, "--output", output]

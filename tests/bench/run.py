@@ -7,6 +7,7 @@
     d   Beckon, 20 segments, everything on
     d2  the same in two processes, each with half of the partitions
     e   Beckon, 200 segments, everything on
+    replay  `beckon replay` of the same plan over the same events in a file, with its output and report
     memory, latency         (memory.py, latency.py)
 
 Every program is run `--runs` times, in an order that turns round each time, so that drift of the machine hits all the same; the median
@@ -21,18 +22,19 @@ the end of the input.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.bench import compare, latency, memory, peer, plans, topics
 from tests.bench.generate import SEED, Shape, cached
-from tests.bench.measure import ROOT, WORK, BenchError, Command, Cost, beckon, run
+from tests.bench.measure import ROOT, WORK, BenchError, Command, Cost, beckon, replay, run
 from tests.kafka_broker import Broker
 
 START = 400
@@ -44,12 +46,13 @@ EXTRAS = ("memory", "latency")
 
 @dataclass(frozen=True)
 class Program:
-    """A program of the table; `plan` is the kind of plan that Beckon runs, None for the others."""
+    """A program of the table; `plan` is the kind of plan that Beckon runs, None for the others. A `replay` reads the file, and no topic."""
 
     key: str
     title: str
     plan: str | None = None
     processes: int = 1
+    replay: bool = False
 
 
 PROGRAMS = (
@@ -60,6 +63,7 @@ PROGRAMS = (
     Program("d", "Beckon, 20 segments, everything on", "twenty"),
     Program("d2", "the same, two processes", "twenty", 2),
     Program("e", "Beckon, 200 segments, everything on", "two_hundred"),
+    Program("replay", "beckon replay, 200 segments, from a file", "two_hundred", replay=True),
 )
 
 
@@ -140,13 +144,13 @@ class Bench:
     def _cost(self, program: Program, topic: str, name: str, records: int) -> Cost:
         folder = self.folder / name
         folder.mkdir()
-        if program.plan is not None:
+        if program.plan is not None and not program.replay:
             topics.create_outputs(self.broker, name)
         elif program.key == "c":
             self.broker.create_topic(name, topics.PARTITIONS)
         cost = run(self._commands(program, topic, name, folder, records), folder / "log")
         if records == self.shape.events:
-            self._compare(program, name)
+            self._compare(program, name, folder)
         shutil.rmtree(folder)
         return cost
 
@@ -157,12 +161,24 @@ class Bench:
         if program.plan is None:
             return [[peer.python(), here / "quix.py", address, topic, name, state, str(records)]]
         plan = plans.write(program.plan, name, folder / "plan")
+        if program.replay:
+            return [replay(plan, self._file(records), folder / "out")]
         shares = [range(each, topics.PARTITIONS, program.processes) for each in range(program.processes)]
         return [beckon(plan, address, topic, state, until_ms=self.shape.last_ms, partitions=share) for share in shares]
 
-    def _compare(self, program: Program, name: str) -> None:
+    def _file(self, records: int) -> Path:
+        """The input, or its beginning, as a file."""
+        if records == self.shape.events:
+            return self.path
+        start = self.folder / "start.jsonl"
+        if not start.exists():
+            with self.path.open("rb") as file:
+                start.write_bytes(b"".join(itertools.islice(file, records)))
+        return start
+
+    def _compare(self, program: Program, name: str, folder: Path) -> None:
         if program.plan is not None:
-            transitions = compare.read(topics.committed(self.broker, f"{name}.transitions"))
+            transitions = compare.read(self._transitions(program, name, folder))
             self._find(compare.difference(name, self.expected, compare.changes_of(transitions)))
             digests = compare.digests(transitions)
             before = self.digests.setdefault(program.plan, digests)
@@ -172,6 +188,11 @@ class Bench:
         elif program.key == "c":
             noticed = compare.noticed(topics.committed(self.broker, name))
             self._find(compare.difference(name, compare.at_events(self.log, self.expected), noticed))
+
+    def _transitions(self, program: Program, name: str, folder: Path) -> Iterable[bytes]:
+        if program.replay:
+            return (folder / "out" / "transitions.jsonl").read_bytes().splitlines()
+        return topics.committed(self.broker, f"{name}.transitions")
 
     def _find(self, text: str) -> None:
         if text:
@@ -190,7 +211,7 @@ def rounds(bench: Bench, programs: Sequence[Program], runs: int) -> dict[str, li
             done = sum(map(len, samples.values()))
             left_s = (time.monotonic() - began) / done * (total - done)
             print(
-                f"[{done:2}/{total}] {program.key:2} {program.title:50} {sample.rate:9,.0f}/s {sample.cpu_us:6.1f} us"
+                f"[{done:2}/{total}] {program.key:6} {program.title:50} {sample.rate:9,.0f}/s {sample.cpu_us:6.1f} us"
                 f"   whole {sample.whole.wall_s:5.1f} s, start {sample.start.wall_s:4.1f} s   about {left_s:3.0f} s to go",
                 flush=True,
             )
@@ -213,12 +234,12 @@ def medians(samples: dict[str, list[Sample]]) -> dict[str, dict[str, float]]:
 def report(programs: Sequence[Program], figures: dict[str, dict[str, float]], smoke: bool) -> list[dict[str, object]]:
     """Prints the tables, and gives what was asked for with its figure; a smoke test is not judged."""
     if programs:
-        print(f"\n{'':2} {'program':50} {'events/s':>10} {'us/event':>9} {'by floor':>9} {'by Quix':>8} {'with start':>11}")
+        print(f"\n{'':6} {'program':50} {'events/s':>10} {'us/event':>9} {'by floor':>9} {'by Quix':>8} {'with start':>11}")
     for program in programs:
         mine = figures[program.key]
         by = [f"{mine['rate'] / figures[other]['rate']:.2f}" if other in figures else "-" for other in ("a", "c")]
         rate, cpu_us, whole_rate = mine["rate"], mine["cpu_us"], mine["whole_rate"]
-        print(f"{program.key:2} {program.title:50} {rate:10,.0f} {cpu_us:9.1f} {by[0]:>9} {by[1]:>8} {whole_rate:9,.0f}/s")
+        print(f"{program.key:6} {program.title:50} {rate:10,.0f} {cpu_us:9.1f} {by[0]:>9} {by[1]:>8} {whole_rate:9,.0f}/s")
     print(f"\n{'asked':45} {'':8} {'measured':>9}")
     rows: list[dict[str, object]] = []
     for ask in ASKS:
