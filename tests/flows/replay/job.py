@@ -16,7 +16,7 @@ from functools import partial
 
 import flows.replay.launch
 from flows import cli
-from flows.connectors import files_source
+from flows.connectors import files_source, kafka_source
 from flows.replay.drive import CHECKPOINT_S
 
 
@@ -41,6 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     step, _, count = options.die.partition(":")
     files_source.MAX_BATCH_RECORDS = options.batch
+    kafka_source.MAX_BATCH_RECORDS = options.batch  # type: ignore[attr-defined]  # the name as that module has it
     flows.replay.launch.launch = partial(flows.replay.launch.launch, reached=dying_at(step, int(count)), checkpoint_s=options.checkpoint)
     sys.argv = ["beckon", *options.command]
     cli.main()
