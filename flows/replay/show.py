@@ -48,9 +48,12 @@ def _compared(new: Figures, old: Figures, sums: Differences, out: Console) -> No
         _heading(out, "Campaigns")
         triggers = [{each.id: each.triggers for each in figures.campaigns} for figures in (new, old)]
         out.print(_campaign_differences(campaigns, triggers[0], triggers[1]))
-    for name, shown, whole in (("segment", segments, sums.segments), ("campaign", campaigns, sums.campaigns)):
-        if len(shown) < len(whole):
-            out.print(Text(f"{numbered(len(whole) - len(shown), name)} without a difference", style="dim"))
+    counts = ((len(sums.segments), len(segments), "segment"), (len(sums.campaigns), len(campaigns), "campaign"))
+    same = [numbered(all - some, name) for all, some, name in counts if all > some]
+    notes = ["* changed"] if any([each.changed for each in segments] + [each.changed for each in campaigns]) else []
+    notes += [f"without a difference: {' and '.join(same)}"] if same else []
+    if notes:
+        out.print(Text("; ".join(notes), style="dim"))
 
 
 def _segment_differences(segments: Iterable[SegmentDifference], new: dict[str, int], old: dict[str, int]) -> Table:

@@ -72,7 +72,16 @@ def execute(example: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_the_commands_are_these() -> None:
-    assert {" ".join(command) for command in commands()} == {"run", "lint", "test", "profile show", "import ecom", "demo", "schema"}
+    assert {" ".join(command) for command in commands()} == {
+        "run",
+        "lint",
+        "test",
+        "replay",
+        "profile show",
+        "import ecom",
+        "demo",
+        "schema",
+    }
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
@@ -97,10 +106,11 @@ def test_examples_with_a_broker_work(checkout: Path, broker: Broker) -> None:
 def test_the_first_help_names_every_command(tmp_path: Path) -> None:
     for arguments in ((), ("--help",), ("-h",)):
         said = beckon(*arguments, cwd=tmp_path).stdout
-        assert {name for name in ("run", "lint", "test", "profile", "import", "demo", "schema") if f" {name} " in said} == {
+        assert {name for name in ("run", "lint", "test", "replay", "profile", "import", "demo", "schema") if f" {name} " in said} == {
             "run",
             "lint",
             "test",
+            "replay",
             "profile",
             "import",
             "demo",
