@@ -20,6 +20,9 @@ from tests.kafka_broker import Broker
 JOB = (sys.executable, "-m", "tests.flows.replay.job")
 PARTITIONS = 3
 
+LAST = {"type": "track", "messageId": "last", "userId": "p0", "event": "Product Viewed", "timestamp": "2026-01-02T08:00:00Z"}
+"""An event hours after those of all others: their time goes on, too."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -28,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copytree(tmp_path / "plan", tmp_path / "old")
     rules = (tmp_path / "old" / "segments.yaml").read_text(encoding="utf-8")
     (tmp_path / "old" / "segments.yaml").write_text(rules.replace("1h", "2h"), encoding="utf-8")
-    write_lines(tmp_path / "events.jsonl", events(12, 30))
+    write_lines(tmp_path / "events.jsonl", [*events(12, 30), LAST])
     return tmp_path
 
 
@@ -36,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 def topic(broker: Broker) -> str:
     """A topic with the events."""
     name = broker.create_topic(new_plan_name("replayed"), PARTITIONS)
-    produce(broker, name, events(12, 30))
+    produce(broker, name, [*events(12, 30), LAST])
     return name
 
 
