@@ -61,9 +61,18 @@ class Run:
     records: list[dict[str, Any]] = field(default_factory=list)
 
 
-def make_plan(segments: Mapping[str, str], campaigns: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any) -> Plan:
-    """The plan of these rules by id, campaigns by id as their files say, and settings of plan.yaml; FindingsError as `read_plan`."""
+def make_plan(
+    segments: Mapping[str, str],
+    campaigns: Mapping[str, Mapping[str, Any]] | None = None,
+    computed: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Plan:
+    """The plan of these rules by id, campaigns by id as their files say, computed values by name, and settings of plan.yaml.
+
+    Raises FindingsError as `read_plan`.
+    """
     files = {"plan.yaml": {"name": "test", **settings}, "segments.yaml": {"segments": dict(segments)}}
+    files |= {"computed.yaml": {"computed": dict(computed)}} if computed else {}
     files |= {f"campaigns/{id_}.yaml": dict(campaign) for id_, campaign in (campaigns or {}).items()}
     return read_plan({file: json.dumps(value, ensure_ascii=False) for file, value in files.items()})
 

@@ -1,26 +1,22 @@
 """The oracle: keeps every event of a person and recomputes every rule from the whole history, at each event and boundary.
 
 Written from the specification of the language alone; all that it shares with the engine is the plan as it was read. No slots, timers, store
-or batches: where the engine is quick, this is plain. A further call is a line in `CALLS`.
+or batches: where the engine is quick, this is plain. What rules mean is in `tests/oracle_calls.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import operator as o
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta, tzinfo
-from functools import reduce
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from operators.language import nodes as n
 from operators.plan.checked import Campaign, Plan, Segment
+from tests.oracle_calls import Event, Person, bucket, dig, instant, known, parts, spans, turns
 
 Line = tuple[int, str, str, str, str]
 """Time in ms, person; then entered or exited, segment, cause; or trigger, campaign, template and address; or decision, campaign, reason."""
@@ -28,25 +24,6 @@ Line = tuple[int, str, str, str, str]
 NAMES = {"identify": "Identified", "track": None, "page": "Page Viewed", "screen": "Screen Viewed", "group": None, "alias": None}
 STAMPS = ("originalTimestamp", "sentAt", "receivedAt", "timestamp")
 TEXTS = ("type", "messageId", "userId", "anonymousId", "event", "name", "category", *STAMPS)
-STAMP = re.compile(r"\d{4}-\d\d-\d\d(?P<clock>[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-KINDS = {bool: "boolean", int: "number", float: "number", str: "string", tuple: "duration", list: "list", dict: "object"}
-"""Of each value but None; a duration is a tuple of its milliseconds."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """A usable record; `arrival` is its place among all records, `cause` what a transition names it by."""
-
-    t: int
-    arrival: int
-    name: str | None
-    type: str
-    person: str
-    id: str
-    cause: str
-    properties: dict[str, Any]
-    clamped: bool
 
 
 @dataclass
@@ -57,19 +34,6 @@ class Outcome:
     sendings: list[Line] = field(default_factory=list)
     rejects: list[tuple[int, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-
-
-def instant(value: Any, zone: tzinfo | None = None) -> int | None:
-    """The instant in a number of ms, an RFC 3339 date and time (UTC without an offset), or where `zone` is given a date (its midnight)."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return math.floor(value)
-    if not isinstance(value, str) or not (found := STAMP.fullmatch(value)) or not (found["clock"] or zone):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC if found["clock"] else zone)) - EPOCH) // timedelta(milliseconds=1)
 
 
 def decode(line: bytes, arrival: int, log_ms: int | None, wall_ms: int | None) -> Event | str:
@@ -110,142 +74,6 @@ def placed(record: dict[str, Any], arrival: int, t: int, receipt: int | None) ->
     return Event(known(receipt, t) if clamped else t, arrival, name, type_, person, own or made, own or "made", properties, clamped)
 
 
-def known(*values: Any) -> Any:
-    """The first that is not None."""
-    return next((value for value in values if value is not None), None)
-
-
-def dig(value: Any, path: tuple[str, ...]) -> Any:
-    return reduce(lambda box, step: box.get(step) if isinstance(box, dict) else None, path, value)
-
-
-def bucket(name: str, person: str) -> float:
-    return int.from_bytes(hashlib.sha256(name.encode() + b"\0" + person.encode()).digest()[:8], "big") / 2**64
-
-
-def named(event: Event, patterns: Sequence[str]) -> bool:
-    return event.name is not None and any(event.name.startswith(p[:-1]) if p.endswith("*") else event.name == p for p in patterns)
-
-
-def shape(value: Any) -> Any:
-    """A value with the kind of each of its parts: 1 and 1.0 are one, and 1, true and "1" are three."""
-    if isinstance(value, dict):
-        return {key: shape(each) for key, each in value.items()}
-    return [*map(shape, value)] if isinstance(value, list) else (KINDS.get(type(value)), value)
-
-
-def apply(op: str, left: Any, right: Any) -> Any:
-    """What an operator or a method gives."""
-    kinds = (KINDS.get(type(left)), KINDS.get(type(right)))
-    if op in ARITHMETIC:
-        return ARITHMETIC[op](left, right) if kinds == ("number", "number") and (op, right) != ("/", 0) else None
-    if op == "lower":
-        return left.lower() if kinds[0] == "string" else None
-    if op in METHODS:
-        return kinds == ("string", "string") and METHODS[op](left, right)
-    if op in ("in", "not in"):
-        hits = [apply("==" if op == "in" else "!=", left, each) for each in right] if kinds[1] == "list" else [False]
-        return any(hits) if op == "in" else all(hits)
-    if op in ("==", "!="):
-        return None not in kinds and kinds[0] == kinds[1] and (shape(left) == shape(right)) == (op == "==")
-    return kinds[0] == kinds[1] and kinds[0] not in (None, "list", "object") and ORDER[op](left, right)
-
-
-@dataclass
-class Person:
-    """A person, looked at `now`. Events by time, then arrival; the last entries to segments, and to campaigns by key; times of triggers."""
-
-    id: str
-    zone: ZoneInfo
-    clock: int
-    now: int = 0
-    here: dict[str, Any] = field(default_factory=dict)
-    """The properties of the event at hand, inside `where`."""
-    events: list[Event] = field(default_factory=list)
-    entered: dict[str, int] = field(default_factory=dict)
-    admitted: dict[tuple[str, str], int] = field(default_factory=dict)
-    sent: list[int] = field(default_factory=list)
-
-    def value(self, rule: n.Node) -> Any:
-        return NODES[type(rule)](rule, self)
-
-    def holds(self, rule: n.Node) -> bool:
-        return self.value(rule) is True
-
-    def is_about(self, event: Event, names: Sequence[str], where: n.Node | None) -> bool:
-        self.here = event.properties
-        return named(event, names) and (where is None or self.holds(where))
-
-    def traits(self) -> dict[str, Any]:
-        """The latest word on each; null takes one away."""
-        return {name: value for e in self.events if e.type == "identify" for name, value in e.properties.items()}
-
-    def found(self, call: n.Call) -> list[Event]:
-        """The events that a call is about, by time, then arrival."""
-        found = [e for e in self.events if self.is_about(e, call["events"], call["where"])]
-        found = [e for e in found if call["within"] is None or self.now - call["within"] < e.t <= self.now]
-        marks = [(e.t, e.arrival) for e in self.events if named(e, call["after"] or ())]
-        return [e for e in found if call["after"] is None or (marks and (e.t, e.arrival) > marks[-1])]
-
-    def values(self, call: n.Call) -> list[Any]:
-        return [value for e in self.found(call) if (value := dig(e.properties, call["property"])) is not None]
-
-    def since(self, *starts: int | None) -> tuple[int] | None:
-        return None if (start := known(*starts)) is None else (self.now - start,)
-
-
-CALLS: dict[str, Callable[[n.Call, Person], Any]] = {
-    "count": lambda call, person: len(person.found(call)),
-    "did": lambda call, person: len(person.found(call)) >= 1,
-    "since": lambda call, person: person.since(*(e.t for e in reversed(person.found(call)))),
-    "since_first": lambda call, person: person.since(*(e.t for e in person.found(call))),
-    "first": lambda call, person: known(*person.values(call)),
-    "last": lambda call, person: known(*reversed(person.values(call))),
-    "age": lambda call, person: person.since(instant(person.value(call["x"]), person.zone)),
-    "segment": lambda call, person: call["id"] in person.entered,
-    "in_segment_for": lambda call, person: person.since(person.entered.get(call["id"])),
-    "coalesce": lambda call, person: known(*map(person.value, call["items"])),
-    "has": lambda call, person: person.value(call["x"]) not in (None, "", [], {}),
-    "bucket": lambda call, person: bucket(call["name"], person.id),
-    "everyone": lambda call, person: True,
-}
-NODES: dict[type[n.Node], Callable[[Any, Person], Any]] = {
-    n.Const: lambda rule, person: rule.value,
-    n.Duration: lambda rule, person: (rule.ms,),
-    n.ListOf: lambda rule, person: [*map(person.value, rule.items)],
-    n.Prop: lambda rule, person: dig(person.here, rule.path),
-    n.Trait: lambda rule, person: dig(person.traits(), rule.path),
-    n.And: lambda rule, person: all(map(person.holds, rule.items)),
-    n.Or: lambda rule, person: any(map(person.holds, rule.items)),
-    n.Not: lambda rule, person: not person.holds(rule.item),
-    n.If: lambda rule, person: person.value(rule.then if person.holds(rule.test) else rule.other),
-    n.Compare: lambda rule, person: apply(rule.op, person.value(rule.left), person.value(rule.right)),
-    n.In: lambda rule, person: apply("not in" if rule.negated else "in", person.value(rule.item), person.value(rule.box)),
-    n.IsNone: lambda rule, person: (person.value(rule.item) is None) != rule.negated,
-    n.Arith: lambda rule, person: apply(rule.op, person.value(rule.left), person.value(rule.right)),
-    n.Neg: lambda rule, person: apply("-", 0, person.value(rule.item)),
-    n.Method: lambda rule, person: apply(rule.name, person.value(rule.item), rule.argument and person.value(rule.argument)),
-    n.Call: lambda rule, person: CALLS[rule.name](rule, person),
-}
-ORDER: dict[str, Callable[[Any, Any], bool]] = {"<": o.lt, "<=": o.le, ">": o.gt, ">=": o.ge}
-ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": o.add, "-": o.sub, "*": o.mul, "/": o.truediv}
-METHODS: dict[str, Callable[[str, str], bool]] = {
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-    "contains": o.contains,
-    "matches": lambda text, pattern: re.search(pattern, text) is not None,
-}
-
-
-def parts(tree: Any) -> Iterator[n.Node]:
-    """Every node of a rule."""
-    if isinstance(tree, n.Node):
-        yield tree
-        tree = tuple(getattr(tree, part.name) for part in fields(tree))
-    for item in tree if isinstance(tree, tuple) else ():
-        yield from parts(item)
-
-
 class Oracle:
     """A lane, record by record: `record`, `idle`, and last `settle`, which for a bounded input ends its time."""
 
@@ -254,11 +82,13 @@ class Oracle:
         self.persons: dict[str, Person] = {}
         self.outcome = Outcome()
         self.latest = -math.inf
-        nodes = [node for segment in plan.segments for node in parts(segment.when)]
-        calls = [node for node in nodes if isinstance(node, n.Call)]
-        self.ages = [call for call in calls if call.name == "age"]
-        literals = {node.ms for node in nodes if isinstance(node, n.Duration)} | {call["within"] or 0 for call in calls}
-        self.spans = literals | {literal + 1 for literal in literals}
+        trees = {segment.id: [*parts(segment.when)] for segment in plan.segments}
+        self.calls = [node for tree in trees.values() for node in tree if isinstance(node, n.Call)]
+        self.held = {id_: [node for node in tree[::-1] if isinstance(node, n.Call) and node.name == "held"] for id_, tree in trees.items()}
+        """Those of each segment, the inner ones first."""
+        literals = {node.ms for tree in trees.values() for node in tree if isinstance(node, n.Duration)}
+        durations = literals.union(*map(spans, self.calls))
+        self.spans = durations | {duration + 1 for duration in durations}
 
     def run(self, lines: Sequence[bytes], log_ms: int | None = None) -> Outcome:
         """The outcome of a bounded input, all of it logged at one time, where the log tells times."""
@@ -302,30 +132,32 @@ class Oracle:
 
     def boundaries(self, person: Person) -> set[int]:
         """More than need be, which does no harm: nothing changes at the others. None before the first event."""
-        told = [person.now - age[0] for call in self.ages if person.events and (age := person.value(call)) is not None]
-        return {t + span for t in [*told, *(e.t for e in person.events), *person.entered.values()] for span in self.spans}
+        if not person.events:
+            return set()
+        told = [person.now - age[0] for call in self.calls if call.name == "age" and (age := person.value(call)) is not None]
+        starts = {*told, *(e.t for e in person.events), *person.entered.values(), *person.held.values()}
+        return {start + span for start in starts for span in self.spans} | turns(self.calls, person)
 
     def evaluate(self, person: Person, now: int, event: Event | None) -> bool:
-        """All segments, then the campaigns on what changed, then those on the event. Gives whether a segment changed."""
+        """All segments, then the campaigns on what changed, then those on the event. Gives whether any rule, also one held, changed."""
         person.now = now
+        before = person.held.copy()
         changed = [segment.id for segment in self.plan.segments if self.changes(person, segment, event.cause if event else "time")]
         live = [campaign for campaign in self.plan.campaigns if campaign.state == "live"]
         for on in [("enters" if segment in person.entered else "exits", segment) for segment in changed]:
             for campaign in [c for c in live if (c.on, c.segment) == on]:
                 self.offer(campaign, person, "")
         for campaign in [c for c in live if event and c.on == "event" and person.is_about(event, c.events, c.where)]:
-            self.offer(campaign, person, json.dumps(dig(person.here, campaign.key)) if campaign.key else "")
-        return bool(changed)
+            self.offer(campaign, person, json.dumps(dig(event and event.properties, campaign.key)) if campaign.key else "")
+        return bool(changed) or before != person.held
 
     def changes(self, person: Person, segment: Segment, cause: str) -> bool:
-        is_member, was = person.holds(segment.when), segment.id in person.entered
-        if is_member and not was:
-            person.entered[segment.id] = person.now
-        elif was and not is_member:
-            del person.entered[segment.id]
-        line = (person.now, person.id, "entered" if is_member else "exited", segment.id, cause)
-        self.outcome.transitions += [line] if is_member != was else []
-        return is_member != was
+        for held in self.held[segment.id]:
+            follow(person.held, repr(held["rule"]), person.holds(held["rule"]), person.now)
+        changed = follow(person.entered, segment.id, person.holds(segment.when), person.now)
+        line = (person.now, person.id, "entered" if segment.id in person.entered else "exited", segment.id, cause)
+        self.outcome.transitions += [line] if changed else []
+        return changed
 
     def offer(self, campaign: Campaign, person: Person, key: str) -> None:
         """A candidate trigger: sent, or decided against with the first reason."""
@@ -345,3 +177,13 @@ class Oracle:
         person.admitted[(campaign.id, key)] = person.now
         full = any(sum(person.now - cap.within_ms < t <= person.now for t in person.sent) >= cap.most for cap in self.plan.caps)
         return "cap" if full else None
+
+
+def follow(entries: dict[str, int], key: str, is_in: bool, now: int) -> bool:
+    """Notes an entry or an exit among the entries, and gives whether there was one."""
+    was = key in entries
+    if is_in and not was:
+        entries[key] = now
+    elif was and not is_in:
+        del entries[key]
+    return is_in != was

@@ -1,7 +1,7 @@
 """The calls of the language: one file a call, one row a call.
 
 To add a call: write `operators/language/calls/<name>.py` with its `ROW`, add the module to the tuple below, give it its part in the oracle
-(`tests/oracle.py`) and in the generated plans of `tests/operators/test_oracle.py`.
+(`tests/oracle_calls.py`) and in the generated rules (`tests/drawn_rules.py`).
 """
 
 from __future__ import annotations
