@@ -15,7 +15,7 @@ from tests.kafka_broker import Broker
 
 # `ci` takes the same examples at every run, so a change is judged by what it changes; `long` looks for new ones (make oracle).
 # A test that sets `max_examples` itself leaves `long` without effect: say in a profile how many, not at the test.
-settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("ci", max_examples=500, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
 settings.load_profile("ci")
 

@@ -22,7 +22,8 @@ from operators.plan.checked import Plan
 from schemas.counts import Counts
 from schemas.person import Person
 from tests.harness import make_plan, milliseconds
-from tests.oracle import Event, decode
+from tests.oracle import decode
+from tests.oracle_calls import Event
 from tests.strategies import BASE_MS, lines, readable, segments, stamp
 
 SECOND = 1000

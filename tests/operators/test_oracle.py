@@ -6,16 +6,14 @@ How many examples: the profiles of `tests/conftest.py` (`--hypothesis-profile=lo
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher
 from operators.lane.lane import Lane
@@ -25,14 +23,18 @@ from operators.language import nodes as n
 from operators.language.calls import CALLS
 from operators.plan.checked import Plan
 from schemas.counts import Counts
+from tests.dice import Dice, drawn
+from tests.drawn_rules import rules
 from tests.harness import STEPS, Crash, Run, by_person, make_plan, parsed, run_engine, written
-from tests.oracle import NODES, Oracle, Outcome, parts
-from tests.strategies import BASE_MS, Scenario, batch_sizes, scenarios, segments, stamp
+from tests.oracle import Oracle, Outcome
+from tests.oracle_calls import NODES, parts
+from tests.smaller import smaller
+from tests.strategies import BASE_MS, Scenario, scenario, sizes, stamp
 
 
 def plan_of(scenario: Scenario) -> Plan:
     """The plan; no drawn one is refused, since its rules were drawn until the check let them pass."""
-    return make_plan(scenario.segments, scenario.campaigns, **scenario.settings)
+    return make_plan(scenario.segments, scenario.campaigns, scenario.computed, **scenario.settings)
 
 
 def engine_of(scenario: Scenario, **how: Any) -> Run:
@@ -55,83 +57,104 @@ def in_order(plan: Plan) -> list[str]:
     return sorted(calls, key=lambda id_: (depth(id_), id_))
 
 
-def same(scenario: Scenario, expected: Outcome, got: Run) -> None:
-    """Asserts that the engine did what the oracle says, person by person, in words that can be followed by hand."""
+def difference(expected: Outcome, got: Run) -> str | None:
+    """What the engine did otherwise than the oracle says, person by person, in words that can be followed by hand."""
     for name in ("transitions", "sendings"):
         right, found = by_person(getattr(expected, name)), by_person(getattr(got, name))
-        for person in right.keys() | found.keys():
-            told = "\n  ".join(["", *written(right.get(person, []), BASE_MS)])
-            seen = "\n  ".join(["", *written(found.get(person, []), BASE_MS)])
-            assert right.get(person, []) == found.get(person, []), f"{name} of {person}\noracle:{told}\nengine:{seen}\n{scenario}"
-    assert expected.rejects == got.rejects, scenario
-    assert expected.counts == got.counts, scenario
+        for person in sorted(right.keys() | found.keys()):
+            if right.get(person, []) != found.get(person, []):
+                told = "\n  ".join(["", *written(right.get(person, []), BASE_MS)])
+                seen = "\n  ".join(["", *written(found.get(person, []), BASE_MS)])
+                return f"{name} of {person}\noracle:{told}\nengine:{seen}"
+    told, seen = f"{expected.rejects} {sorted(expected.counts.items())}", f"{got.rejects} {sorted(got.counts.items())}"
+    return None if told == seen else f"rejects and counts\noracle: {told}\nengine: {seen}"
 
 
-@contextmanager
-def place(durable: bool) -> Iterator[Path | None]:
-    """A folder for RocksDB, or None for a state in memory; Hypothesis calls a test many times, so `tmp_path` does not do."""
-    folder = Path(tempfile.mkdtemp()) if durable else None
-    try:
-        yield folder
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder)
+def agree(scenario: Scenario, differs: Callable[[Scenario], str | None]) -> None:
+    """Fails with what differs in the least scenario in which something does."""
+    if differs(scenario) is not None:
+        least = smaller(scenario, lambda each: differs(each) is not None)
+        pytest.fail(f"{differs(least)}\n{least}", pytrace=False)
 
 
-in_rocksdb = st.integers(0, 19).map(lambda number: number == 19)
-interruptions = st.fixed_dictionaries(
-    {
-        "reopen": st.sets(st.integers(0, 8), max_size=3),
-        "rewind": st.integers(0, 5),
-        "behind": st.integers(0, 2),
-    }
-)
-crashes = st.builds(Crash, st.integers(0, 6), st.sampled_from(STEPS))
+@dataclass(frozen=True)
+class Way:
+    """How a lane goes through a stream: in what batches, where it is opened again, whether in RocksDB."""
+
+    how: dict[str, Any]
+    durable: bool
+
+    def run(self, scenario: Scenario, **further: Any) -> Run:
+        if not self.durable:
+            return engine_of(scenario, **self.how, **further)
+        with tempfile.TemporaryDirectory() as folder:
+            return engine_of(scenario, **self.how, **further, directory=Path(folder))
 
 
-@given(scenarios(), batch_sizes(), interruptions, in_rocksdb)
-def test_transitions_are_those_of_the_oracle(scenario: Scenario, batches: list[int], interruption: dict[str, Any], durable: bool) -> None:
-    with place(durable) as folder:
-        same(scenario, oracle_of(scenario), engine_of(scenario, batches=batches, directory=folder, **interruption))
+def way(dice: Dice) -> Way:
+    reopen = {dice.below(9) for _ in range(dice.below(4))}
+    return Way({"batches": sizes(dice), "reopen": reopen, "rewind": dice.below(6), "behind": dice.below(3)}, dice.below(20) == 0)
 
 
-@given(scenarios(sending=True), batch_sizes(), interruptions, in_rocksdb)
-def test_triggers_and_decisions_are_those_of_the_oracle(
-    scenario: Scenario, batches: list[int], interruption: dict[str, Any], durable: bool
-) -> None:
-    with place(durable) as folder:
-        same(scenario, oracle_of(scenario), engine_of(scenario, batches=batches, directory=folder, **interruption))
+# A failing number is not shrunk: the scenario is made smaller instead.
+unshrunk = settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 
-@given(scenarios(sending=True), batch_sizes(), interruptions, crashes, in_rocksdb)
-def test_output_is_the_same_to_the_byte_whatever_the_batches_and_crashes(
-    scenario: Scenario, batches: list[int], interruption: dict[str, Any], crash: Crash, durable: bool
-) -> None:
-    whole = engine_of(scenario)
-    with place(durable) as folder:
-        broken = engine_of(scenario, batches=batches, directory=folder, crash=crash, **interruption)
-    assert whole.published == broken.published, f"{scenario}\nbatches {batches}, {interruption}, {crash}"
+@unshrunk
+@given(drawn(lambda dice: (scenario(dice), way(dice))))
+def test_transitions_are_those_of_the_oracle(example: tuple[Scenario, Way]) -> None:
+    agree(example[0], lambda each: difference(oracle_of(each), example[1].run(each)))
 
 
-@given(scenarios(), st.lists(st.tuples(st.integers(0, 40), st.integers(-4, 80)), min_size=1, max_size=4), st.integers(0, 4).map(bool))
-def test_an_idle_input_lets_the_watermark_follow_the_clock(scenario: Scenario, ticks: list[tuple[int, int]], clock_ahead: bool) -> None:
-    plan = plan_of(scenario)
+@unshrunk
+@given(drawn(lambda dice: (scenario(dice, sending=True), way(dice))))
+def test_triggers_and_decisions_are_those_of_the_oracle(example: tuple[Scenario, Way]) -> None:
+    agree(example[0], lambda each: difference(oracle_of(each), example[1].run(each)))
+
+
+@unshrunk
+@given(drawn(lambda dice: (scenario(dice, sending=True), way(dice), Crash(dice.below(7), dice.pick(STEPS)))))
+def test_output_is_the_same_to_the_byte_whatever_the_batches_and_crashes(example: tuple[Scenario, Way, Crash]) -> None:
+    drawn, how, crash = example
+
+    def differs(each: Scenario) -> str | None:
+        return None if engine_of(each).published == how.run(each, crash=crash).published else f"{how}, {crash}"
+
+    agree(drawn, differs)
+
+
+def ticks(dice: Dice) -> dict[int, int]:
+    """When the input is idle: before which lines, and where the clock is then, in ms from the start on."""
+    return {dice.below(41): 500 * (dice.below(85) - 4) for _ in range(1 + dice.below(4))}
+
+
+@unshrunk
+@given(drawn(lambda dice: (scenario(dice), ticks(dice), dice.pick((10**9, -290_000)))))
+def test_an_idle_input_lets_the_watermark_follow_the_clock(example: tuple[Scenario, dict[int, int], int]) -> None:
+    drawn, idle, ahead = example
+
+    def differs(each: Scenario) -> str | None:
+        found = difference(*idled(each, idle, ahead))
+        return found and f"{found}\nidle before {idle}, the clock {ahead} ms ahead"
+
+    agree(drawn, differs)
+
+
+def idled(scenario: Scenario, idle: dict[int, int], ahead: int) -> tuple[Outcome, Run]:
+    """What oracle and engine make of a stream that pauses."""
+    plan, start = plan_of(scenario), scenario.start_ms
     oracle, lane, output, counts = Oracle(plan), *opened(plan), Counts()
-    walls = {at: BASE_MS + 500 * offset for at, offset in ticks}
     for offset, line in enumerate([*scenario.lines, None]):
-        if offset in walls or line is None:
-            wall = walls.get(offset, BASE_MS + 60_000)
+        if offset in idle or line is None:
+            wall = start + idle.get(offset, 60_000)
             oracle.latest = max(oracle.latest, wall)
             oracle.settle(oracle.latest - plan.lateness_ms)
             lane.apply(Batch(0, 0, [], wall_ms=wall, idle=True))
         if line is not None:
-            wall = BASE_MS + 10**9 if clock_ahead else BASE_MS - 290_000
-            oracle.record(line, offset, scenario.log_ms, wall)
-            lane.apply(Batch(0, 0, [(offset, scenario.log_ms, line)] if line.strip() else [], wall_ms=wall))
+            oracle.record(line, offset, scenario.log_ms, start + ahead)
+            lane.apply(Batch(0, 0, [(offset, scenario.log_ms, line)] if line.strip() else [], wall_ms=start + ahead))
     lane.close()
-    got = parsed(output, counts)
-    told = f"{scenario}\nidle before {dict(sorted(walls.items()))}"
-    assert by_person(oracle.outcome.transitions) == by_person(got.transitions), told
+    return Outcome(oracle.outcome.transitions), Run(parsed(output, counts).transitions)
 
 
 def opened(plan: Plan) -> tuple[Lane, MemoryOutput]:
@@ -167,21 +190,18 @@ FOUND = {
 @pytest.mark.parametrize("batches", [1, 1000])
 @pytest.mark.parametrize("scenario", FOUND.values(), ids=FOUND)
 def test_found_examples_stay_as_the_oracle_says(scenario: Scenario, batches: int, reopen: Sequence[int]) -> None:
-    same(scenario, oracle_of(scenario), engine_of(scenario, batches=batches, reopen=reopen))
+    assert difference(oracle_of(scenario), engine_of(scenario, batches=batches, reopen=reopen)) is None
 
 
 def test_the_generated_rules_use_every_call_operator_and_kind_of_node() -> None:
     """Fails where the language grows and the generated plans do not."""
     used: set[Any] = set()
 
-    @settings(max_examples=300, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(segments())
-    def collect(rules: dict[str, str]) -> None:
-        for node in [node for segment in make_plan(rules).segments for node in parts(segment.when)]:
+    for number in range(500):
+        made, computed = rules(Dice(number), 8)
+        for node in [node for segment in make_plan(made, computed=computed).segments for node in parts(segment.when)]:
             used.update([type(node), getattr(node, "op", None), getattr(node, "name", None)])
             used.update([(node.name, name) for name, _ in node.arguments] if isinstance(node, n.Call) else [])
-
-    collect()
     parameters = {(name, parameter.name) for name, row in CALLS.items() for parameter in row.parameters}
     operators = {*get_args(n.CompareOp), *get_args(n.ArithOp), *get_args(n.MethodName), *CALLS}
     assert (parameters | operators | set(NODES)) - used == set()
