@@ -6,6 +6,7 @@ is, it gives a tree or findings: duplicate keys, keys that are no strings, tags,
 
 from __future__ import annotations
 
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ class Tree:
         self._text = text
         self._keys: dict[Path, Node] = {}
         self._values: dict[Path, Node] = {}
+        self._inside: dict[Path, tuple[list[int], list[int]]] = {}
 
     def put(self, path: Path, key: Node | None, node: Node) -> None:
         """Notes where a value stands, and its key where it has one."""
@@ -70,10 +72,13 @@ class Tree:
         start, end = node.start_mark.index, node.end_mark.index
         head = _HEAD.match(self._text, start, end)
         skipped = head.end() - start if head else 0
-        index = skipped + _source_index(self._text[start + skipped : end], node.style, node.value, offset)
+        if path not in self._inside:
+            self._inside[path] = _places(self._text[start + skipped : end], node.style, node.value)
+        before, places = self._inside[path]
+        index = skipped + places[before[min(offset, len(node.value))]]
         source = _place(node)
-        before = self._text[start : start + index].replace("\r\n", "\n").split("\n")
-        return Place(source.line + len(before) - 1, len(before[-1]) + (source.column if len(before) == 1 else 1))
+        lines = self._text[start : start + index].replace("\r\n", "\n").split("\n")
+        return Place(source.line + len(lines) - 1, len(lines[-1]) + (source.column if len(lines) == 1 else 1))
 
 
 def read_tree(file: str, text: str) -> tuple[Tree, list[Finding]]:
@@ -223,21 +228,15 @@ def _reader_place(text: str, error: YAMLError) -> Place:
 # --- from a character of a value to its place in the source ---------------------------------------------------------------------------
 
 
-def _source_index(source: str, style: str | None, value: str, offset: int) -> int:
-    """The index in a scalar's source of the character at `offset` of its value.
+def _places(source: str, style: str | None, value: str) -> tuple[list[int], list[int]]:
+    """How many characters but white space stand before each of the value, and where each of those stands in the source, and their end.
 
     All styles of YAML fold or drop white space alone, so the n-th other character of the value is the n-th of the source.
     """
-    wanted = sum(character not in _FOLDED for character in value[:offset])
-    last = 0
-    for index, length, character in _characters(source, style):
-        if character in _FOLDED:
-            continue
-        if wanted == 0:
-            return index
-        wanted -= 1
-        last = index + length
-    return last
+    found = [(index, length) for index, length, character in _characters(source, style) if character not in _FOLDED]
+    end = sum(found[-1]) if found else 0
+    before = [0, *itertools.accumulate(character not in _FOLDED for character in value)]
+    return [min(number, len(found)) for number in before], [*(index for index, _ in found), end]
 
 
 def _characters(source: str, style: str | None) -> Iterator[tuple[int, int, str]]:
