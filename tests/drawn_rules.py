@@ -78,6 +78,8 @@ class Rules:
         """A call over events, with some of the filters, `where` among them where it must be."""
         filters = dict(self.dice.pick(FILTERS) for _ in range(self.dice.pick((0, 0, 1, 1, 1, 2, 2, 3))))
         filters |= {"where": Rules.where_filter} if where else {}
+        # A period is a window itself.
+        filters.pop("this" if "within" in filters else "", None)
         return f"{name}({', '.join([self.events(), *arguments, *(draw(self) for draw in filters.values())])})"
 
     def where_filter(self) -> str:
@@ -85,6 +87,9 @@ class Rules:
 
     def edge_filter(self) -> str:
         return f"{self.pick('from_', 'until')}='{self.pick(*EDGES)}'"
+
+    def this_filter(self) -> str:
+        return f"this='{self.pick('day', 'day', 'week', 'month', 'year')}'"
 
     def same_filter(self) -> str:
         return f"same='{self.pick('x', 'x', 'y', 'o.x')}', as_={self.mark()}"
@@ -341,6 +346,7 @@ FILTERS: tuple[tuple[str, Callable[[Rules], str]], ...] = (
     *[("after", lambda rules: f"after={rules.mark()}")] * 2,
     *[("same", Rules.same_filter)] * 2,
     ("edge", Rules.edge_filter),
+    ("this", Rules.this_filter),
 )
 ATOMS = (
     *(Rules.did, Rules.did, Rules.did, Rules.counted, Rules.counted, Rules.counted_between, Rules.counts, Rules.truths),

@@ -93,6 +93,7 @@ class Person:
         start, end = (instant(call[filter_], self.zone) for filter_ in ("from_", "until"))
         found = [e for e in self.matching(call["events"], where) if (start is None or start <= e.t) and (end is None or e.t < end)]
         found = [e for e in found if call["within"] is None or self.now - call["within"] < e.t <= self.now]
+        found = [e for e in found if call["this"] is None or self.period(call["this"], e.t) == self.period(call["this"], self.now)]
         if (after := call["after"]) is not None:
             marks = self.matching(after.events, after.where)
             found = [e for e in found if marks and (e.t, e.arrival) > (marks[-1].t, marks[-1].arrival)]
@@ -116,6 +117,12 @@ class Person:
         """The time zone of the person."""
         name = self.traits().get("timezone")
         return ZoneInfo(name) if isinstance(name, str) and name in available() else self.zone
+
+    def period(self, kind: str, t: int) -> tuple[int, ...]:
+        """The day, week, month or year of the person that holds an instant."""
+        there = local(t, self.place())
+        week = tuple(there.isocalendar()[:2])
+        return {"day": (there.year, there.month, there.day), "week": week, "month": (there.year, there.month), "year": (there.year,)}[kind]
 
     def local(self, ahead: int = 0) -> datetime:
         """What calendar and clock of the person show, `ahead` ms from now."""
@@ -334,7 +341,8 @@ def turns(calls: Sequence[n.Call], person: Person) -> set[int]:
     """The next instants at which a day begins, or an anniversary or an hour, where calls look at those; and more."""
     names, zone = {call.name for call in calls}, person.place()
     ahead = {0, *(call["within"] or 0 for call in calls if call.name == "anniversary")}
-    days = {start(next_day(person.local(by).date()), zone) - by for by in ahead} if names & DATES else set()
+    dated = names & DATES or any(call["this"] for call in calls)
+    days = {start(next_day(person.local(by).date()), zone) - by for by in ahead} if dated else set()
     return days | ({person.now // QUARTER * QUARTER + QUARTER} if "hour" in names else set())
 
 

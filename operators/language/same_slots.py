@@ -25,6 +25,10 @@ class PartSlot(Slot):
         self.each = each
         self.each.mask = 1
 
+    @property
+    def asks(self) -> bool:  # type: ignore[override]  # as of the measure, where others have a constant
+        return bool(self.each.asks)
+
     def compared(self, uses: Compared) -> None:
         self.each.compared(uses)
 

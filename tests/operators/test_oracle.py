@@ -197,7 +197,7 @@ def test_the_generated_rules_use_every_call_operator_and_kind_of_node() -> None:
     """Fails where the language grows and the generated plans do not."""
     used: set[Any] = set()
 
-    for number in range(500):
+    for number in range(800):
         made, computed = rules(Dice(number), 8)
         for node in [node for segment in make_plan(made, computed=computed).segments for node in parts(segment.when)]:
             used.update([type(node), getattr(node, "op", None), getattr(node, "name", None)])
