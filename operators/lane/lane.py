@@ -258,7 +258,8 @@ class Lane:
         p = self._hot.get(id)
         if p is not None:
             return p
-        p = self._warm.get(id)
+        # Whom the sweep has brought to a changed plan in this batch, the store does not have yet.
+        p = self._warm.get(id) or self._touched.get(id)
         if p is None:
             raw = self._store.get(person_key(id))
             if raw is None:

@@ -221,3 +221,13 @@ def test_without_a_history_a_new_rule_begins_with_nothing() -> None:
     changed = make_plan({"a": "did('A')", "b": "did('A', within='1d')"}, history="none")
     state.run(changed, [track("A", 95 * SECOND, "v")])
     assert {"u": {"a"}, "v": {"a", "b"}, "w": set()} == members_of(state, changed)
+
+
+def test_time_passes_at_the_end_for_those_whom_the_sweep_has_just_brought() -> None:
+    state = State()
+    state.run(make_plan({"b": "everyone"}), GIVEN)
+    before = len(state.came())
+    state.run(make_plan({"a": "did('A', within='97s')", "b": "everyone"}), [track("D", 105 * SECOND, "w")], end=True)
+    came = [((each.t - BASE_MS) // SECOND, each.person, each.kind) for each in state.came()[before:]]
+    # At the change the watermark stands at 95 s; the A at 2 s leaves the window at 99 s.
+    assert [(95, "u", "entered"), (95, "v", "entered"), (99, "u", "exited")] == came
