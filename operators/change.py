@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from operators.emit import Emit
+from operators.language.calls.held import HIDDEN
 from operators.language.compile import compile_rules
 from operators.language.feeds import Rules, bring
 from operators.language.slots import Slot, TimerSlot
@@ -72,7 +73,7 @@ class Change:
         self.plan = plan.version
         self.slots = {no: slots[text].no for no, text in enumerate(old.slots) if text in slots}
         self.members = {no: numbers[id].no for no, (id, _) in enumerate(old.segments) if id in numbers}
-        self.gone = [(no, id, version) for no, (id, version) in enumerate(old.segments) if id not in numbers]
+        self.gone = [(no, id, version) for no, (id, version) in enumerate(old.segments) if id not in numbers and not id.startswith(HIDDEN)]
         kept = set(self.slots.values())
         self.fresh = frozenset(slot.no for slot in rules.slots if slot.no not in kept and not isinstance(slot, TimerSlot))
         before = dict(old.segments)

@@ -106,6 +106,7 @@ CHANGES: dict[str, tuple[dict[str, str], dict[str, str], list[tuple[str, str, st
         [*EXCHANGED, ("u", "entered", "b"), ("v", "entered", "b"), ("w", "exited", "b")],
     ),
     "a condition held over what happened": ({}, {"a": "held(did('A'), at_least='30s')"}, [("u", "entered", "a")]),
+    "a condition that nothing holds any more": ({"a": "held(did('A'), at_least='30s')"}, {"a": "did('A')"}, [("v", "entered", "a")]),
     "a sum": ({}, {"a": "sum('A', 'total') == 12"}, [("u", "entered", "a")]),
     "a sequence": ({}, {"a": "sequence('A', 'A', 'B', within='10m')"}, [("u", "entered", "a")]),
 }
