@@ -66,11 +66,12 @@ class Change:
     the plan no longer has.
     """
 
-    def __init__(self, old: Layout, plan: Plan, stage: PersonStage, about: Iterable[str]) -> None:
+    def __init__(self, old: Layout, plan: Plan, stage: PersonStage, about: Iterable[str], number: int) -> None:
+        """`number` is that of the new layout."""
         rules = stage.rules
         numbers = {rule.id: rule for rule in rules.rules}
         slots = {kept_by(slot): slot for slot in rules.slots}
-        self.plan = plan.version
+        self.plan, self.number = plan.version, number
         self.slots = {no: slots[text].no for no, text in enumerate(old.slots) if text in slots}
         self.members = {no: numbers[id].no for no, (id, _) in enumerate(old.segments) if id in numbers}
         self.gone = [(no, id, version) for no, (id, version) in enumerate(old.segments) if id not in numbers and not id.startswith(HIDDEN)]
@@ -86,6 +87,7 @@ class Change:
 
     def adopt(self, stage: PersonStage, p: Person, history: History, watermark: int, emit: Emit) -> int:
         """Brings a person of the old layout to the rules of the stage; gives how many events were read for it."""
+        p.layout = self.number
         now = max(p.clock, watermark)
         past = list(history()) if self.fresh or self.conditions else []
         gone = [(id, version) for no, id, version in self.gone if no in p.members]

@@ -69,10 +69,10 @@ class Emit:
 
     def occasion(self, person: str, now: int, event: Event | None, n: int = 0, plan: str | None = None) -> Occasion:
         """What all that happens to a person in one evaluation shares: by the event, the person's `n`-th, or, where that is
-        None, by the changed plan of this version, or by time."""
+        None, by the changed plan of this version, the `n`-th change, or by time."""
         subject, time = _text(person), format_instant(now)
         if plan is not None:
-            return Occasion(person, now, f'[{subject},{now},"plan","{plan}"]', subject, time, f'{{"plan":"{plan}"}}')
+            return Occasion(person, now, f'[{subject},{now},"plan","{plan}",{n}]', subject, time, f'{{"plan":"{plan}"}}')
         if event is None:
             return Occasion(person, now, f"[{subject},{now}]", subject, time, '{"time":true}')
         return Occasion(person, now, self.key(person, now, event, n), subject, time, f'{{"event":{_text(event.message_id)}}}')

@@ -68,7 +68,7 @@ class PersonStage:
         while heap and heap[0] >> SLOT_BITS < limit:
             now = p.fired = heap[0] >> SLOT_BITS
             dirty = self._due(p, now) & only
-            if dirty and self._evaluate(p, now, dirty, None, emit):
+            if dirty and self._evaluate(p, now, dirty, None, emit, only=only):
                 p.clock = now
 
     def arm(self, p: Person) -> None:
@@ -82,7 +82,7 @@ class PersonStage:
     def take_effect(self, p: Person, now: int, dirty: int, gone: list[tuple[str, str]], plan: str, emit: Emit) -> None:
         """A changed plan takes effect for a person: the rules of the mask are computed, and the segments that are gone are left."""
         if gone:
-            occasion = emit.occasion(p.id, now, None, plan=plan)
+            occasion = emit.occasion(p.id, now, None, p.layout, plan)
             for id, version in sorted(gone):
                 emit.transition(occasion, id, version, False, {})  # noqa: FBT003 - it left
         if self._evaluate(p, now, dirty | self._due(p, now), None, emit, plan) or gone:
@@ -123,9 +123,9 @@ class PersonStage:
             dirty |= masks.get(name, 0)
         return dirty
 
-    def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit, plan: str | None = None) -> bool:
-        """Computes the rules of the mask and those that refer to what changes; true where a segment changed. The cause is the event, the
-        changed `plan`, or time."""
+    def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit, plan: str | None = None, only: int = -1) -> bool:
+        """Computes the rules of the mask and those that refer to what changes, of these the ones of the mask `only`; true where a segment
+        changed. The cause is the event, the changed `plan`, or time."""
         rules, members = self.rules.rules, p.members
         changed: list[tuple[Rule, bool]] = []
         moved = False
@@ -139,7 +139,7 @@ class PersonStage:
                     members[rule.no] = now
                 else:
                     del members[rule.no]
-                dirty |= rule.dependents
+                dirty |= rule.dependents & only
                 moved = True
                 if not rule.hidden:
                     changed.append((rule, truth))
@@ -147,7 +147,8 @@ class PersonStage:
                 timer.start_anew(p, now)
         if not changed:
             return moved
-        occasion = emit.occasion(p.id, now, event, p.count, plan)
+        # Plans may change to and fro at one instant: what tells one change from another is the number of the layout.
+        occasion = emit.occasion(p.id, now, event, p.count if plan is None else p.layout, plan)
         for rule, entered in changed:
             why = {text: value(p, now) for text, value in rule.calls}
             id = emit.transition(occasion, rule.id, rule.version, entered, why)

@@ -61,9 +61,9 @@ class Fill:
             raw = self._store.get(layout_key(p.layout))
             if raw is None:
                 raise UnavailableError(f"the state lacks the layout {p.layout} of a person; restore it, or start with a new --state")
-            change = self._changes[p.layout] = Change(_decode(raw), self._plan, self._stage, about_of(self._plan))
+            change = Change(_decode(raw), self._plan, self._stage, about_of(self._plan), self._meta.layout)
+            self._changes[p.layout] = change
         past = change.adopt(self._stage, p, lambda: past_of(self._store, p.id), p.clock if watermark is None else watermark, emit)
-        p.layout = self._meta.layout
         self._meta.filled += 1
         return past
 

@@ -231,4 +231,26 @@ def test_time_passes_at_the_end_for_those_whom_the_sweep_has_just_brought() -> N
     state.run(make_plan({"a": "did('A', within='97s')", "b": "everyone"}), [track("D", 105 * SECOND, "w")], end=True)
     came = [((each.t - BASE_MS) // SECOND, each.person, each.kind) for each in state.came()[before:]]
     # At the change the watermark stands at 95 s; the A at 2 s leaves the window at 99 s.
-    assert [(95, "u", "entered"), (95, "v", "entered"), (99, "u", "exited")] == came
+    assert came == [(95, "u", "entered"), (95, "v", "entered"), (99, "u", "exited")]
+
+
+def test_a_new_rule_takes_effect_behind_the_boundaries_of_those_that_it_refers_to() -> None:
+    state = State()
+    rules = {"a": "did('A', within='70s')"}
+    state.run(make_plan(rules), [*GIVEN[:3], track("C", 60 * SECOND, "w")])
+    before = len(state.came())
+    plan = make_plan(rules | {"b": "not segment('a')"})
+    state.run(plan, [track("C", 120 * SECOND, "w")])
+    came = [((each.t - BASE_MS) // SECOND, each.person, each.kind, each.segment, each.cause) for each in state.came()[before:]]
+    # The last A leaves the window at 72 s, while the watermark goes from 50 s to 110 s; the person is reached as it passes.
+    cause = {"plan": plan.version}
+    assert [(60, "w", "entered", "b", cause), (72, "u", "exited", "a", {"time": True}), (110, "u", "entered", "b", cause)] == came
+
+
+def test_each_change_has_ids_of_its_own() -> None:
+    state = State()
+    one, other = make_plan({"b": "did('C')"}), make_plan({"a": "did('A')", "b": "did('C')"})
+    for plan in (one, other, one, other):
+        state.run(plan, GIVEN if plan is one and not state.offset else [])
+    ids = [json.loads(value)["id"] for _, _, value in state.output.streams["transitions"]]
+    assert len(ids) == 1 + 3 * 2 == len(set(ids))
