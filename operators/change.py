@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 
 class Layout(msgspec.Struct, array_like=True, frozen=True):
-    """What the numbers in a person mean: the id and version of each segment and what each slot keeps, by number. `zone` is the plan's."""
+    """What the numbers in a person mean: by number the id and version of each segment, and of each slot what it keeps of which events and
+    what comparisons need of that. `zone` is the plan's."""
 
     plan: str
     zone: str
     segments: tuple[tuple[str, str], ...]
-    slots: tuple[str, ...]
+    slots: tuple[tuple[str, str], ...]
 
 
 class Past(NamedTuple):
@@ -54,29 +55,31 @@ def layout_of(plan: Plan, rules: Rules) -> Layout:
     return Layout(plan.version, plan.timezone, segments, tuple(map(kept_by, rules.slots)))
 
 
-def kept_by(slot: Slot) -> str:
-    """What a slot keeps, as a text: two slots of one text have the same state of the same person."""
-    return f"{type(slot).__name__} {slot.key} {slot.needs()}".rstrip()
+def kept_by(slot: Slot) -> tuple[str, str]:
+    """What a slot keeps of which events, and what is needed of that: two slots alike in both have the same state of the same person."""
+    return f"{type(slot).__name__} {slot.key}", slot.needs()
 
 
 class Change:
     """From an older layout to the rules of a stage: the numbers of what stays (`slots`, `members`), and what is to be done for each person.
 
-    `fresh` are the slots to be filled, `same` is the mask of the rules that did not change, `dirty` of all others, `gone` the segments that
-    the plan no longer has.
+    `fresh` are the slots to be filled, `other` those that were there for other needs, `same` is the mask of the rules that did not change,
+    `dirty` of all others, `gone` the segments that the plan no longer has.
     """
 
     def __init__(self, old: Layout, plan: Plan, stage: PersonStage, about: Iterable[str], number: int) -> None:
         """`number` is that of the new layout."""
         rules = stage.rules
         numbers = {rule.id: rule for rule in rules.rules}
-        slots = {kept_by(slot): slot for slot in rules.slots}
+        slots = {kept_by(slot)[0]: slot for slot in rules.slots}
+        kept = {no: (slots[what], needs) for no, (what, needs) in enumerate(old.slots) if what in slots}
         self.plan, self.number = plan.version, number
-        self.slots = {no: slots[text].no for no, text in enumerate(old.slots) if text in slots}
+        self.slots = {no: slot for no, (slot, _) in kept.items()}
+        self.other = frozenset(slot.no for slot, needs in kept.values() if needs != slot.needs())
         self.members = {no: numbers[id].no for no, (id, _) in enumerate(old.segments) if id in numbers}
         self.gone = [(no, id, version) for no, (id, version) in enumerate(old.segments) if id not in numbers and not id.startswith(HIDDEN)]
-        kept = set(self.slots.values())
-        self.fresh = frozenset(slot.no for slot in rules.slots if slot.no not in kept and not isinstance(slot, TimerSlot))
+        enough = {slot.no for slot, needs in kept.values() if slot.is_enough(needs)}
+        self.fresh = frozenset(slot.no for slot in rules.slots if slot.no not in enough and not isinstance(slot, TimerSlot))
         before = dict(old.segments)
         # Dates, and what is kept between two of them, hang on the plan's zone.
         stays = old.zone == plan.timezone
@@ -102,17 +105,20 @@ class Change:
         return len(past)
 
     def _slots(self, p: Person, past: list[Past]) -> None:
-        kept = {self.slots[no]: state for no, state in p.slots.items() if no in self.slots}
+        filled = new_person(p.id)
         if self.filler is not None:
-            filled = new_person(p.id)
             filled.clock = p.clock
             for n, event in past:
                 if event.name is not None:
                     bring(self.filler, filled, event.name, event.t, n, event.properties, p.clock)
-            kept |= {no: state for no, state in filled.slots.items() if no in self.fresh}
-        for state in kept.values():
+        slots = {no: state for no, state in filled.slots.items() if no in self.fresh}
+        for no, state in p.slots.items():
+            slot = self.slots.get(no)
+            if slot is not None:
+                slots[slot.no] = slot.carry(state, slots.get(slot.no)) if slot.no in self.other else state
+        for state in slots.values():
             state[0] = None
-        p.slots = kept
+        p.slots = slots
 
 
 def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int) -> Person:

@@ -51,6 +51,14 @@ class CountSlot(Slot):
     def needs(self) -> str:
         return "all" if self.steps is None else f"last {self.keep}"
 
+    def is_enough(self, needs: str) -> bool:
+        return needs in (self.needs(), "all") or (self.steps is not None and int(needs.removeprefix("last ")) >= self.keep)
+
+    def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
+        """Both know the latest events, the one as many as it needed, the other as many as the history has."""
+        times = max(before[1], filled[1] if filled is not None else [], key=len)
+        return [None, times if self.steps is None else times[max(len(times) - self.keep, 0) :], *before[2:]]
+
     @staticmethod
     def time_of(item: Any) -> int:
         """The time of one of the events kept."""

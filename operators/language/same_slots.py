@@ -42,7 +42,20 @@ class PartSlot(Slot):
         self.each.shown = shown
 
     def needs(self) -> str:
-        return f"{type(self.each).__name__} {self.each.needs()}"
+        return f"{type(self.each).__name__} {self.each.needs()}".rstrip()
+
+    def is_enough(self, needs: str) -> bool:
+        measure, _, its = needs.partition(" ")
+        return measure == type(self.each).__name__ and bool(self.each.is_enough(its))
+
+    def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
+        known: dict[str, Any] = filled[4] if filled is not None else {}
+        parts = {key: [latest, self._carried(inner, known.get(key))] for key, (latest, inner) in before[4].items()}
+        return [None, *before[1:4], parts]
+
+    def _carried(self, inner: list[Any] | None, part: list[Any] | None) -> list[Any] | None:
+        filled = part[1] if part is not None else None
+        return filled if inner is None else self.each.carry(inner, filled)
 
     def settle(self) -> None:
         self.each.settle()

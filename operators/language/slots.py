@@ -58,6 +58,15 @@ class Slot:
         """What, besides its arguments, its state hangs on: a slot that needs something else does not go on with that state."""
         return ""
 
+    def is_enough(self, needs: str) -> bool:
+        """True where a state that was kept for such needs holds all that this slot needs."""
+        return needs == self.needs()
+
+    def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
+        """The state to go on with where there is one that was kept for other needs, and one that was filled from the history as far as that
+        goes (None: from nothing)."""
+        raise NotImplementedError(type(self).__name__)
+
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         """An event of the slot that satisfies its `where`."""
         raise NotImplementedError(type(self).__name__)

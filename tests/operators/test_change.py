@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flows.connectors.files_source import LogRecord
 from flows.connectors.memory import MemoryOutput, MemoryPublisher
+from operators.change import Change, layout_of
 from operators.lane.keys import META, PERSONS, PERSONS_END, Meta
 from operators.lane.lane import Lane
 from operators.lane.memory_store import MemoryStore
@@ -254,3 +255,42 @@ def test_each_change_has_ids_of_its_own() -> None:
         state.run(plan, GIVEN if plan is one and not state.offset else [])
     ids = [json.loads(value)["id"] for _, _, value in state.output.streams["transitions"]]
     assert len(ids) == 1 + 3 * 2 == len(set(ids))
+
+
+def test_what_others_need_of_a_slot_does_not_touch_a_rule_without_a_history() -> None:
+    state, rules = State(), {"a": "did('A', within='1m')"}
+    state.run(make_plan(rules, history="none"), GIVEN)
+    before = len(state.came())
+    more = rules | {"b": "count('A', within='1m') >= 3"}
+    for plan in (make_plan(more, history="none"), make_plan(rules, history="none"), make_plan(more, history="none")):
+        state.run(plan, [])
+    state.run(plan, [track("C", 140 * SECOND, "w")])
+    # The A of v at 60 s leaves the window at 120 s.
+    assert state.came()[before:] == [Came(BASE_MS + 120 * SECOND, "v", "exited", "a", {"time": True})]
+
+
+def test_fewer_needs_of_a_slot_take_no_history() -> None:
+    old = make_plan(
+        {"a": "count('A', within='1m') >= 1", "b": "count('A', within='1m') >= 3 and count('A', within='1m', same='x', as_='A') > 1"}
+    )
+    new = make_plan({"a": "count('A', within='1m') >= 1 and did('A', within='1m', same='x', as_='A')"})
+    stage = PersonStage(new)
+    change = Change(layout_of(old, PersonStage(old).rules), new, stage, (), 1)
+    assert (change.fresh, len(change.other)) == (frozenset(), 2)
+
+
+@given(segments(6), st.integers(0, 6), lines(), st.integers(0, 20), st.booleans(), st.sampled_from(["none", "10s", "400d"]))
+def test_a_rule_that_does_not_change_does_as_it_did(
+    rules: dict[str, str], some: int, stream: list[bytes], first: int, fewer: bool, history: str
+) -> None:
+    given = in_order(stream)
+    few = make_plan(dict(list(rules.items())[:some]) or {"z": "everyone"}, history=history)
+    both = [few, make_plan(rules | {"z": "everyone"}, history=history)]
+    changed, always = State(), State()
+    changed.run(both[fewer], given[:first])
+    changed.run(both[not fewer], [])
+    changed.run(both[not fewer], given[first:], end=True)
+    always.run(few, given, end=True)
+    kept = {segment.id for segment in few.segments}
+    told = "\n".join([f"{rules} {some} {fewer}", *map(readable, given[:first]), "--", *map(readable, given[first:])])
+    assert sorted(map(str, always.came())) == sorted(str(each) for each in changed.came() if each.segment in kept), told
