@@ -10,7 +10,7 @@ history goes. The transitions that are due have the plan as their cause; a perso
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 
 class Layout(msgspec.Struct, array_like=True, frozen=True):
     """What the numbers in a person mean: by number the id and version of each segment, and of each slot what it keeps of which events and
-    what comparisons need of that. `zone` is the plan's."""
+    what comparisons need of that. `zone` and `history` (how long it is kept, in ms; None: not at all) are the plan's."""
 
     plan: str
     zone: str
     segments: tuple[tuple[str, str], ...]
     slots: tuple[tuple[str, str], ...]
+    history: int | None = None
+
+    def means(self, other: Layout) -> bool:
+        """True where a person of the other layout is one of this as it is."""
+        return (self.zone, self.segments, self.slots) == (other.zone, other.segments, other.slots)
 
 
 class Past(NamedTuple):
@@ -45,19 +50,45 @@ class Past(NamedTuple):
     event: Event
 
 
-History = Callable[[], Iterable[Past]]
-"""Gives the kept events of a person, by arrival."""
+Seen = tuple[int, int, str, dict[str, Any]]
+"""Of an event of a history what rules look at: its number of arrival, time, name and properties."""
+
+
+class History(Protocol):
+    """The kept events of a person, each time by arrival."""
+
+    def whole(self) -> list[Past]:
+        """All of them."""
+
+    def seen(self, looks_at: Callable[[str], bool], start: int | None) -> list[Seen]:
+        """Those whose names are looked at, and that are younger than `start`."""
 
 
 def layout_of(plan: Plan, rules: Rules) -> Layout:
     """The layout of the persons that these rules make."""
     segments = tuple((rule.id, rule.version) for rule in rules.rules)
-    return Layout(plan.version, plan.timezone, segments, tuple(map(kept_by, rules.slots)))
+    return Layout(plan.version, plan.timezone, segments, tuple(map(kept_by, rules.slots)), plan.history_ms)
 
 
 def kept_by(slot: Slot) -> tuple[str, str]:
     """What a slot keeps of which events, and what is needed of that: two slots alike in both have the same state of the same person."""
     return f"{type(slot).__name__} {slot.key}", slot.needs()
+
+
+class Difference(NamedTuple):
+    """The ids of the segments that a changed plan brings, changes, and no longer has, each in their order."""
+
+    new: list[str]
+    changed: list[str]
+    gone: list[str]
+
+
+def difference(old: Layout, new: Layout) -> Difference:
+    """What changes for the segments. With another zone all do: dates hang on it, and what is kept between two of them."""
+    before, after = ({id: version for id, version in layout.segments if not id.startswith(HIDDEN)} for layout in (old, new))
+    stay = [id for id in after if id in before]
+    changed = [id for id in stay if before[id] != after[id] or old.zone != new.zone]
+    return Difference([id for id in after if id not in before], changed, [id for id in before if id not in after])
 
 
 class Change:
@@ -81,36 +112,35 @@ class Change:
         enough = {slot.no for slot, needs in kept.values() if slot.is_enough(needs)}
         self.fresh = frozenset(slot.no for slot in rules.slots if slot.no not in enough and not isinstance(slot, TimerSlot))
         before = dict(old.segments)
-        # Dates, and what is kept between two of them, hang on the plan's zone.
+        # As `difference` says.
         stays = old.zone == plan.timezone
         self.same = sum(1 << rule.no for rule in rules.rules if stays and before.get(rule.id) == rule.version)
         self.dirty = sum(1 << rule.no for rule in rules.rules) & ~self.same
         self.conditions = frozenset(rule.no for rule in rules.rules if rule.hidden and rule.id not in before)
+        reaches = [slot.reach() for slot in rules.slots if slot.no in self.fresh]
+        self.reach = None if None in reaches else max(filter(None, reaches), default=None)
         self.filler = compile_rules(plan.segments, ZoneInfo(plan.timezone), about, only=self.fresh) if self.fresh else None
 
-    def adopt(self, stage: PersonStage, p: Person, history: History, watermark: int, emit: Emit) -> int:
-        """Brings a person of the old layout to the rules of the stage; gives how many events were read for it."""
+    def adopt(self, stage: PersonStage, p: Person, history: History, watermark: int, emit: Emit) -> None:
+        """Brings a person of the old layout to the rules of the stage."""
         p.layout = self.number
         now = max(p.clock, watermark)
-        past = list(history()) if self.fresh or self.conditions else []
         gone = [(id, version) for no, id, version in self.gone if no in p.members]
         p.members = {self.members[no]: entry for no, entry in p.members.items() if no in self.members}
-        self._slots(p, past)
+        self._slots(p, history)
         if self.conditions:
-            members = replay(stage, p.id, past, now).members
+            members = replay(stage, p.id, history.whole(), now).members
             p.members |= {no: entry for no, entry in members.items() if no in self.conditions}
         stage.arm(p)
         stage.advance(p, now, emit, only=self.same)
         stage.take_effect(p, now, self.dirty, gone, self.plan, emit)
-        return len(past)
 
-    def _slots(self, p: Person, past: list[Past]) -> None:
-        filled = new_person(p.id)
+    def _slots(self, p: Person, history: History) -> None:
+        filled, now = new_person(p.id), p.clock
         if self.filler is not None:
-            filled.clock = p.clock
-            for n, event in past:
-                if event.name is not None:
-                    bring(self.filler, filled, event.name, event.t, n, event.properties, p.clock)
+            filled.clock = now
+            for n, t, name, properties in history.seen(self.filler.looks_at, now - self.reach if self.reach is not None else None):
+                bring(self.filler, filled, name, t, n, properties, now)
         slots = {no: state for no, state in filled.slots.items() if no in self.fresh}
         for no, state in p.slots.items():
             slot = self.slots.get(no)

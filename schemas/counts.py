@@ -12,7 +12,7 @@ class Counts(msgspec.Struct):
 
     `records` came in, `replayed` of them were applied before, `after_until` lay after `--until`; the others are `events` applied,
     `duplicates`, or `rejects` by reason. `persons` are new ones. `late`, `out_of_order` and `clamped` (a time in the future) are parts of
-    `events`. `filled` persons were brought to a changed plan, `to_fill` still are to be.
+    `events`. `filled` persons were brought to a changed plan; of the `fill_total` that the last change is for, `to_fill` are left.
     `transitions` counts by `(segment, "entered" | "exited")`, `triggers` by campaign, `decisions` by `(campaign, reason)`.
     `watermark_ms` and `state_bytes` stand as after the batch; `batch_s` and `commit_s` are its durations in seconds.
     """
@@ -37,6 +37,7 @@ class Counts(msgspec.Struct):
     state_bytes: int = 0
     filled: int = 0
     to_fill: int = 0
+    fill_total: int = 0
     batch_s: float = 0.0
     commit_s: float = 0.0
     ended: bool = False

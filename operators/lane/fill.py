@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from operators.change import Change, Layout, layout_of
+from operators.change import Change, Difference, Layout, difference, layout_of
 from operators.emit import Emit
-from operators.lane.history import past_of
+from operators.lane.history import PersonHistory
 from operators.lane.keys import PERSONS, PERSONS_END, Meta, layout_key
+from operators.lane.standings import changed, completed, put_standings, read_standings, whole_from
 from operators.lane.store import Store, Writes
 from operators.person import PersonStage, about_of
 from operators.plan.checked import Plan
@@ -21,8 +22,10 @@ from schemas.person import Person
 
 MOST_EVENTS = 2_000
 """So many kept events are read in one step of the sweep, about: it then takes some 10 ms, and records wait no longer."""
-MOST_KEYS = 500
-"""So many persons are looked at in one step."""
+PERSON_EVENTS = 15
+"""A person takes as long as so many of its events."""
+PAGE = 64
+"""So many persons are looked at at once."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Layout).decode
@@ -36,18 +39,29 @@ class Fill:
         self._plan, self._store, self._stage, self._meta = plan, store, stage, meta
         self._changes: dict[int, Change] = {}
         self.layout = layout_of(plan, stage.rules)
+        self.change: Difference | None = None
+        """What the plan changes of the state that was opened with it; None where that was made with this very plan."""
 
     def open(self, writes: Writes) -> bool:
-        """Compares the stored layout with the plan's, and begins a sweep where they differ; true where there is something to write."""
+        """Compares the stored layout with the plan's, and begins a sweep where persons are to be touched; true where there is something to
+        write."""
         meta, raw = self._meta, self._store.get(layout_key(self._meta.layout))
         if raw is None and (meta.version != self._plan.version or meta.layout):
             raise UnavailableError(
                 f"the state was made with version {meta.version} of the plan by a Beckon that did not keep what it means; go back to that "
                 f"plan, or start with a new --state and a new output (on Kafka: a new name of the plan) and read the input again"
             )
-        if raw is not None and _decode(raw) == self.layout:
+        old = _decode(raw) if raw is not None else self.layout
+        self._standings = read_standings(self._store, old)
+        if raw is not None and old == self.layout:
             return False
         if raw is not None:
+            self.change = difference(old, self.layout)
+            self._standings = changed(self._standings, old, self.layout, meta)
+            put_standings(self._standings, writes)
+            if (self.layout.history or 0) > (old.history or 0):
+                meta.kept = whole_from(meta, old.history)
+        if not self.layout.means(old):
             meta.layout += 1
             meta.fill, meta.fill_total, meta.filled, meta.changed = PERSONS, meta.persons, 0, meta.watermark
         meta.version = self._plan.version
@@ -63,26 +77,34 @@ class Fill:
                 raise UnavailableError(f"the state lacks the layout {p.layout} of a person; restore it, or start with a new --state")
             change = Change(_decode(raw), self._plan, self._stage, about_of(self._plan), self._meta.layout)
             self._changes[p.layout] = change
-        past = change.adopt(self._stage, p, lambda: past_of(self._store, p.id), p.clock if watermark is None else watermark, emit)
+        history = PersonHistory(self._store, p.id)
+        change.adopt(self._stage, p, history, p.clock if watermark is None else watermark, emit)
         self._meta.filled += 1
-        return past
+        return history.read
 
     def sweep(self, is_known: Callable[[str], bool], adopt: Callable[[Person], int], writes: Callable[[], Writes]) -> None:
         """One step over the persons in the store: `adopt` is called with each that is of an older layout, and gives how many events that
         took. `is_known` says of whom the store may not have the latest; they were reached when they were loaded."""
-        meta, events = self._meta, 0
-        if meta.fill is None:
-            return
-        pairs = self._store.scan(meta.fill, PERSONS_END, MOST_KEYS)
-        for key, value in pairs:
-            if events >= MOST_EVENTS:
-                return
-            meta.fill = key + b"\0"
-            if not is_known(key[len(PERSONS) :].decode()):
-                p = _decode_person(value)
-                if p.layout != meta.layout:
-                    events += adopt(p)
-        if len(pairs) < MOST_KEYS:
-            meta.fill = None
-            for number in range(meta.layout):
-                writes().delete(layout_key(number))
+        meta, left = self._meta, MOST_EVENTS
+        while meta.fill is not None:
+            pairs = self._store.scan(meta.fill, PERSONS_END, PAGE)
+            for key, value in pairs:
+                if left <= 0:
+                    return
+                meta.fill = key + b"\0"
+                left -= 1
+                if not is_known(key[len(PERSONS) :].decode()):
+                    p = _decode_person(value)
+                    if p.layout != meta.layout:
+                        left -= PERSON_EVENTS + adopt(p)
+            if len(pairs) < PAGE:
+                self._end(writes())
+
+    def _end(self, writes: Writes) -> None:
+        """All persons are of the plan's layout: the older ones are of no more use."""
+        meta = self._meta
+        meta.fill = None
+        self._standings = completed(self._standings, meta.watermark)
+        put_standings(self._standings, writes)
+        for number in range(meta.layout):
+            writes.delete(layout_key(number))

@@ -7,12 +7,14 @@ that what should be gone is never more than what is kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from operators.change import Past
+from operators.change import Past, Seen
 from operators.decode import storable
+from operators.instants import EARLIEST
 from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_key, history_prefix, numbered_key, read_message_id
 from operators.lane.store import Store, Writes
 from operators.plan.checked import Plan
@@ -20,6 +22,7 @@ from schemas.event import Event
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Kept]).decode
+_decode_properties = msgspec.msgpack.Decoder(dict[str, Any] | None).decode
 LATE_MS = 7 * 86_400_000
 """A messageId is known for this long beyond the plan's `duplicates`, so the check holds for records that are up to so late."""
 
@@ -95,14 +98,53 @@ class History:
             meta.sweep = pairs[-1][0] + b"\0"
 
 
-def past_of(store: Store, person: str) -> list[Past]:
-    """The kept events of a person, by arrival; none where the plan kept no content."""
-    found = [
-        Past(kept.n, Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {}))  # type: ignore[arg-type]  # a kind
-        for message_id, kept in read_history(store, person)
-        if kept.kind is not None
-    ]
-    return sorted(found, key=lambda past: past.n)
+class _Glance(msgspec.Struct, array_like=True, gc=False):
+    """A `Kept` whose properties are not looked at yet."""
+
+    t: int
+    n: int
+    kind: str | None = None
+    name: str | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"\xc0")
+
+
+_glance = msgspec.msgpack.Decoder(list[_Glance]).decode
+
+
+class PersonHistory:
+    """The kept events of a person, as a changed plan asks for them; none where the plan kept no content. `read` is how many rows were read
+    for it."""
+
+    def __init__(self, store: Store, person: str) -> None:
+        self._store, self._person = store, person
+        self.read = 0
+
+    def whole(self) -> list[Past]:
+        """All of them, by arrival."""
+        events = read_history(self._store, self._person)
+        self.read += len(events)
+        found = [
+            Past(kept.n, Event(kept.t, kept.kind, kept.name, message_id, self._person, None, kept.properties or {}))  # type: ignore[arg-type]  # a kind
+            for message_id, kept in events
+            if kept.kind is not None
+        ]
+        return sorted(found, key=lambda past: past.n)
+
+    def seen(self, looks_at: Callable[[str], bool], start: int | None) -> list[Seen]:
+        """Those whose names are looked at and that are younger than `start`, by arrival."""
+        prefix = history_prefix(self._person)
+        pairs = self._store.scan(prefix, prefix + b"\xff", 1 << 30)
+        self.read += len(pairs)
+        start = EARLIEST - 1 if start is None else start
+        found = [
+            (kept.n, kept.t, kept.name, _decode_properties(kept.properties) or {})
+            for _, value in pairs
+            for kept in _glance(value)
+            if kept.t > start and kept.name is not None and looks_at(kept.name)
+        ]
+        # No two have the same number, so nothing behind it is compared.
+        found.sort()
+        return found
 
 
 def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:

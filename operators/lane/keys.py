@@ -7,6 +7,7 @@
 | `h` length of person (a character), person, `i`, messageId | the person's events with that messageId: history and seen-set in one row |
 | the same with `n`, number of arrival (8 bytes), messageId | one event, where the plan does not check for duplicates |
 | `l` number (4 bytes) | `Layout`, by which the slots and segments of a person are told |
+| `s` | `Standing` of each segment, by its id |
 | `o` sequence number (8 bytes) | `Row` of the outbox, by its first number |
 | `t` due (8 bytes), person | empty: the timer index |
 
@@ -24,6 +25,7 @@ FORMAT = 1
 
 META = b"m"
 LAYOUT = b"l"
+STANDINGS = b"s"
 OUTBOX = b"o"
 PERSONS = b"p"
 PERSONS_END = b"q"
@@ -43,7 +45,8 @@ class Meta(msgspec.Struct, array_like=True):
     last output. `watermark` and `latest` (the largest event time applied) are None before the first event. `skipped` counts the records
     after `until`. `oldest` is no later than the oldest event time in the history; `sweep` the key up to which the present pass over the
     history has come. `layout` is the number of the plan's layout. While persons are brought to it, `fill` is the key up to which the sweep
-    has come, None where all are; `filled` of `fill_total` are. The last change came at the watermark `changed`.
+    has come, None where all are; `filled` of `fill_total` are. The last change came at the watermark `changed`. From the instant `kept` on
+    the history has all events (None: as far as it goes back).
     """
 
     format: int
@@ -66,6 +69,18 @@ class Meta(msgspec.Struct, array_like=True):
     fill_total: int = 0
     filled: int = 0
     changed: int | None = None
+    kept: int | None = None
+
+
+class Standing(msgspec.Struct, array_like=True, frozen=True):
+    """How a segment stands in a lane. Its present `version` came by a changed plan at the watermark `since` (None: it was there from the
+    start); the history had all events from the instant `kept` on; at the watermark `complete` all persons were brought to it (None: not
+    yet)."""
+
+    version: str
+    since: int | None = None
+    kept: int | None = None
+    complete: int | None = None
 
 
 class Kept(msgspec.Struct, array_like=True, gc=False):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from operators.change import Difference
 from operators.decode import decode
 from operators.emit import Emit
 from operators.identify import identify
@@ -108,7 +109,8 @@ class Lane:
         self._records(batch, total)
         if batch.idle and batch.wall_ms is not None:
             self._pass(batch.wall_ms - self._plan.lateness_ms)
-        if meta.fill is not None:
+        if meta.fill is not None and batch.wall_ms is None:
+            # A live input has `fill` called between its batches, so that no record waits for this.
             self._sweep()
         if batch.end:
             while meta.fill is not None:
@@ -119,9 +121,8 @@ class Lane:
             meta.hint = batch.hint
         if self._changed or meta.offset != before:
             self._commit()
-        total.watermark_ms, total.offset, total.ended, total.to_fill = meta.watermark, meta.offset, batch.end, self._left()
-        total.batch_s = self._clock() - started
-        return total
+        total.ended = batch.end
+        return self._done(total, started)
 
     def _records(self, batch: Batch, total: Counts) -> None:
         """Applies the records of a batch that were not applied before."""
@@ -144,19 +145,27 @@ class Lane:
                 self._commit()
 
     @property
+    def change(self) -> Difference | None:
+        """What the plan changes of the state that the lane was opened with; None where that was made with this very plan."""
+        return self._fill.change
+
+    @property
     def filling(self) -> bool:
         """True while persons are brought to a changed plan."""
         return self._meta.fill is not None
 
+    @property
+    def unfilled(self) -> int:
+        """How many persons are still to be brought to a changed plan; at least one while it is not known that none is."""
+        return max(self._meta.fill_total - self._meta.filled, 1) if self.filling else 0
+
     def fill(self) -> Counts:
         """One step of bringing persons to a changed plan, and makes it durable. Gives what was done."""
-        started, meta = self._clock(), self._meta
-        total = self._emit.counts = Counts(partition=meta.partition)
+        started = self._clock()
+        total = self._emit.counts = Counts(partition=self._meta.partition)
         self._sweep()
         self._commit()
-        total.watermark_ms, total.offset, total.to_fill = meta.watermark, meta.offset, self._left()
-        total.batch_s = self._clock() - started
-        return total
+        return self._done(total, started)
 
     def close(self) -> None:
         """Waits until what was committed is published, and lets go of publisher and store."""
@@ -285,9 +294,13 @@ class Lane:
         self._changed = True
         self._fill.sweep(lambda id: id in self._hot or id in self._warm or id in self._touched, self._adopt, lambda: self._writes)
 
-    def _left(self) -> int:
-        """How many persons are still to be brought to the changed plan."""
-        return max(self._meta.fill_total - self._meta.filled, 1) if self._meta.fill is not None else 0
+    def _done(self, total: Counts, started: float) -> Counts:
+        """The counts, with the lane's standing."""
+        meta = self._meta
+        total.watermark_ms, total.offset = meta.watermark, meta.offset
+        total.to_fill, total.fill_total = self.unfilled, meta.fill_total
+        total.batch_s = self._clock() - started
+        return total
 
     def _begin(self) -> None:
         """Starts a new batch of writes."""

@@ -95,15 +95,18 @@ class RocksStore:
             raise self._damaged(error) from error
 
     def scan(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        bounds = ReadOptions()
-        bounds.set_iterate_upper_bound(end)
-        iterator = self._db.iter(bounds)
+        how = ReadOptions()
+        how.set_iterate_upper_bound(end)
+        # What is read in passing must not push out of the cache what is asked for again and again.
+        how.fill_cache(False)  # type: ignore[call-arg]
+        iterator = self._db.iter(how)
         iterator.seek(start)
         pairs: list[tuple[bytes, bytes]] = []
+        valid, key, value, go_on = iterator.valid, iterator.key, iterator.value, iterator.next
         try:
-            while len(pairs) < limit and iterator.valid():
-                pairs.append((iterator.key(), iterator.value()))
-                iterator.next()
+            while len(pairs) < limit and valid():
+                pairs.append((key(), value()))
+                go_on()
             iterator.status()
         except Exception as error:  # as in `get`
             raise self._damaged(error) from error

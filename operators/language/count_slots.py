@@ -29,6 +29,7 @@ class CountSlot(Slot):
     """
 
     __slots__ = ("falling", "keep", "shown", "steps")
+    windows = 1
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)

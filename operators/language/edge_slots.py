@@ -41,6 +41,7 @@ class LatestSlot(Slot):
     """
 
     __slots__ = ("durations", "look", "marks", "opaque", "shortest")
+    windows = 1
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)
@@ -136,6 +137,7 @@ class EarliestSlot(Slot):
     """
 
     __slots__ = ("durations", "look", "marks")
+    windows = 1
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)

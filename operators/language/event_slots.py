@@ -27,6 +27,7 @@ class EventsSlot(Slot):
     there are where none are kept. What left the window may still be there."""
 
     __slots__ = ("whole",)
+    windows = 1
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)

@@ -101,6 +101,11 @@ class Rules:
             feed = self.feeds[name] = self._starred(name, _NOTHING)
         return feed
 
+    def looks_at(self, name: str) -> bool:
+        """True where there is a slot for events of this name."""
+        feed = self.feed(name)
+        return bool(feed.always or feed.filtered or feed.keyed or feed.followers)
+
     def settle_feeds(self) -> None:
         """Called once, when all slots are known: names that stars begin take over their slots."""
         for name, feed in list(self.feeds.items()):

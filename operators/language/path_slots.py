@@ -29,6 +29,7 @@ class PathSlot(Slot):
     """
 
     __slots__ = ("matches", "stages")
+    windows = 2
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)

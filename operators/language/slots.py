@@ -39,6 +39,8 @@ class Slot:
     __slots__ = ("after", "key", "mask", "no", "property", "within")
     asks = False
     """True where the `where` of the call is no filter of its events."""
+    windows = 0
+    """`add` looks at no event that is as many windows old; 0 where it does."""
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
         self.no = no
@@ -57,6 +59,10 @@ class Slot:
     def needs(self) -> str:
         """What, besides its arguments, its state hangs on: a slot that needs something else does not go on with that state."""
         return ""
+
+    def reach(self) -> int | None:
+        """How far back the events lie that the slot looks at, in ms; None where it looks at all."""
+        return None if self.within is None or self.after or not self.windows else self.windows * self.within
 
     def is_enough(self, needs: str) -> bool:
         """True where a state that was kept for such needs holds all that this slot needs."""

@@ -14,6 +14,7 @@ class DistinctSlot(Slot):
     event with each value, by the value's key, and is in the order of these positions."""
 
     __slots__ = ()
+    windows = 1
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = at_path(properties, self.property or ())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from operators.emit import Emit
 from operators.language.count_slots import CountSlot, TotalSlot, _steps
 from operators.language.edge_slots import EarliestSlot, LatestSlot
+from operators.language.feeds import bring
 from operators.language.kinds import COMPARE
 from operators.language.slots import Slot, TimerSlot, marks_of, next_mark
 from operators.person import PersonStage
@@ -284,3 +285,67 @@ def test_instants_around_1970_are_instants_as_others(rule: str, expected: list[t
     ]
     run = run_engine(make_plan({"r": rule}), lines)
     assert expected == [(kind, t) for t, _, kind, _, _ in run.transitions]
+
+
+# --- what a changed plan asks of slots ------------------------------------------------------------------------------------------------
+
+WINDOWED = (
+    "count('A', within='10s') > 1",
+    "did('A', within='10s')",
+    "since('A', within='10s') > '1s'",
+    "since_first('A', within='10s') > '1s'",
+    "last('A', 'x', within='10s') == 1",
+    "first('A', 'x', within='10s') == 1",
+    "latest('A', where=x == 1, within='10s')",
+    "sum('A', 'x', within='10s') > 1",
+    "avg('A', 'x', within='10s') > 1",
+    "max('A', 'x', within='10s') > 1",
+    "min('A', 'x', within='10s') > 1",
+    "most('A', 'x', within='10s') == 1",
+    "distinct('A', 'x', within='10s') > 1",
+    "1 in unique('A', 'x', within='10s')",
+    "sequence('A', 'A', within='5s')",
+    "funnel('A', not 'B', 'A', within='5s')",
+)
+WHOLE = (
+    "count('A') > 1",
+    "did('A', within='10s', after='B')",
+    "did('A', within='10s', same='x', as_='B')",
+    "first_time('A', within='10s')",
+)
+"""With windows, but what lies before them matters too."""
+
+
+@pytest.mark.parametrize("rule", WINDOWED)
+def test_an_event_that_is_out_of_reach_is_not_looked_at(rule: str) -> None:
+    [slot] = PersonStage(make_plan({"a": rule})).rules.slots
+    assert slot.reach() == 10 * SECOND
+    rules, p = PersonStage(make_plan({"a": rule})).rules, new_person("u")
+    p.clock = BASE
+    bring(rules, p, "A", BASE - 10 * SECOND, 1, {"x": 1}, BASE)
+    unseen = slot.value(p.slots.get(slot.no), BASE)
+    assert slot.value(None, BASE) == unseen
+    bring(rules, p, "A", BASE - 10 * SECOND + 1, 2, {"x": 1}, BASE)
+    assert p.slots[slot.no][1] is not None
+
+
+@pytest.mark.parametrize("rule", WHOLE)
+def test_where_all_events_may_matter_there_is_no_reach(rule: str) -> None:
+    [slot] = PersonStage(make_plan({"a": rule})).rules.slots
+    assert slot.reach() is None
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.lists(st.integers(0, 12), max_size=12).map(sorted), st.booleans())
+def test_a_state_that_is_enough_goes_on_as_one_that_was_always_there(before: int, now: int, times: list[int], number: bool) -> None:
+    told = "count('A', within='10s') == count('B')" if number else f"count('A', within='10s') >= {before}"
+    old, new = Someone(told), Someone(f"count('A', within='10s') >= {now}")
+    for t in times:
+        old.do(t * SECOND)
+        new.do(t * SECOND)
+    [first, *_], [slot] = old.stage.rules.slots, new.stage.rules.slots
+    assert slot.is_enough(first.needs()) == (number or before >= now)
+    if slot.is_enough(first.needs()) and first.no in old.p.slots:
+        carried = slot.carry(old.p.slots[first.no], None)
+        assert [slot.value(new.p.slots[slot.no], t) for t in range(BASE, BASE + 30 * SECOND, 500) if t >= new.p.clock] == [
+            slot.value(carried, t) for t in range(BASE, BASE + 30 * SECOND, 500) if t >= new.p.clock
+        ]
