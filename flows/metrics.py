@@ -25,6 +25,7 @@ MetricName = Literal[
     "beckon_late",
     "beckon_out_of_order",
     "beckon_clamped",
+    "beckon_filled_persons",
     "beckon_rejects",
     "beckon_transitions",
     "beckon_triggers",
@@ -35,6 +36,7 @@ MetricName = Literal[
     "beckon_outputs_published",
     "beckon_offset",
     "beckon_input_lag_records",
+    "beckon_to_fill_persons",
     "beckon_watermark_timestamp_seconds",
     "beckon_watermark_lag_seconds",
     "beckon_state_bytes",
@@ -59,6 +61,7 @@ METRICS: dict[MetricName, Metric] = {
     "beckon_late": Metric("counter", "events older than the watermark"),
     "beckon_out_of_order": Metric("counter", "events older than the person's clock"),
     "beckon_clamped": Metric("counter", "events whose time lay in the future and was set to that of receipt"),
+    "beckon_filled_persons": Metric("counter", "persons brought to a changed plan"),
     "beckon_rejects": Metric("counter", "records that cannot be used, by reason", ("reason",)),
     "beckon_transitions": Metric("counter", "entries and exits of segments", ("segment", "kind")),
     "beckon_triggers": Metric("counter", "triggers, by campaign", ("campaign",)),
@@ -69,6 +72,7 @@ METRICS: dict[MetricName, Metric] = {
     "beckon_outputs_published": Metric("gauge", "sequence number of the last output that readers can see"),
     "beckon_offset": Metric("gauge", "highest input offset applied"),
     "beckon_input_lag_records": Metric("gauge", "records in the input that are not applied yet"),
+    "beckon_to_fill_persons": Metric("gauge", "persons that are still to be brought to a changed plan"),
     "beckon_watermark_timestamp_seconds": Metric("gauge", "the watermark, in seconds since 1970"),
     "beckon_watermark_lag_seconds": Metric("gauge", "how far the watermark is behind the wall clock"),
     "beckon_state_bytes": Metric("gauge", "size of the state on disk, about"),
@@ -105,6 +109,7 @@ class Metrics:
         for name in ("records", "replayed", "events", "persons", "duplicates", "late", "out_of_order", "clamped"):
             self._count(f"beckon_{name}", getattr(counts, name), partition)
         self._count("beckon_batches", 1, partition)
+        self._count("beckon_filled_persons", counts.filled, partition)
         for reason, number in counts.rejects.items():
             self._count("beckon_rejects", number, reason)
         for (segment, kind), number in counts.transitions.items():
@@ -141,6 +146,7 @@ class Metrics:
         self._gauges["beckon_outputs_published"].labels(partition).set(report.published)
         self._gauges["beckon_offset"].labels(partition).set(counts.offset)
         self._gauges["beckon_input_lag_records"].labels(partition).set(counts.lag)
+        self._gauges["beckon_to_fill_persons"].labels(partition).set(counts.to_fill)
         self._gauges["beckon_state_bytes"].labels(partition).set(counts.state_bytes)
         if counts.watermark_ms is None:
             return

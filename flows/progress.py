@@ -17,7 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from flows.totals import Totals, rate
+from flows.totals import Totals, filling, rate
 from schemas.counts import Counts
 
 PER_SECOND = 5
@@ -83,7 +83,8 @@ class Line:
         """Rate, what is left, and counts in words."""
         rate = self.rate(counts.records)
         left = f"{clock(counts.lag / rate)} left" if rate and counts.lag and not self._live else f"lag {counts.lag:,}"
-        parts = [f"{counts.events:,} events", f"{rate:,}/s", left, f"{counts.persons:,} persons"]
+        parts = [filling(counts)] if counts.to_fill else []
+        parts += [f"{counts.events:,} events", f"{rate:,}/s", left, f"{counts.persons:,} persons"]
         parts += [f"{counts.transitions.total():,} transitions", f"{counts.triggers.total():,} triggers"]
         others = {"decisions": counts.decisions.total(), "rejects": counts.rejects.total(), "late": counts.late}
         return " · ".join(parts + [f"{number:,} {name}" for name, number in others.items() if number])

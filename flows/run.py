@@ -48,11 +48,12 @@ class Job:
 def run(job: Job, *, totals: Totals | None = None, watchers: Sequence[Watcher] = (), cluster: Cluster = ALONE) -> Totals:
     """Runs to the end of the input, or until `stop`; gives what the lanes of this process did, which `totals` tells all the while."""
     failure, totals = Failure(), totals or Totals()
-    lanes = Lanes(job.plan, job.state, job.publisher, until_ms=job.until_ms, reached=job.reached)
+    sink = WatchSink([totals.add, *watchers], failure)
+    lanes = Lanes(job.plan, job.state, job.publisher, until_ms=job.until_ms, reached=job.reached, watch=sink.see)
     try:
         with failure.in_its_own_words(), joining(cluster) as joined, no_collections():
             source = OpeningSource(job.source, failure, joined)
-            flow = flow_of(source, lanes, WatchSink([totals.add, *watchers], failure), failure)
+            flow = flow_of(source, lanes, sink, failure)
             # Not `run_main`: that prints a trace of Rust's stack for each error.
             cluster_main(  # type: ignore[no-untyped-call]  # comes from Rust, without types
                 flow, list(cluster.addresses), cluster.process, epoch_interval=EPOCH, worker_count_per_proc=cluster.workers

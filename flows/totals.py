@@ -11,7 +11,7 @@ import msgspec
 from operators.instants import format_instant
 from schemas.counts import Counts
 
-NUMBERS = ("records", "replayed", "events", "persons", "duplicates", "late", "out_of_order", "clamped", "after_until")
+NUMBERS = ("records", "replayed", "events", "persons", "duplicates", "late", "out_of_order", "clamped", "after_until", "filled")
 """The fields of `Counts` that are plain sums."""
 
 
@@ -37,12 +37,15 @@ class Totals:
             self._last[report.counts.partition] = report.counts
 
     def counts(self) -> Counts:
-        """The sum now; `watermark_ms` is that of the partition furthest behind, `lag` and `state_bytes` are those of all together."""
+        """The sum now; `watermark_ms` is that of the partition furthest behind, `lag`, `state_bytes`, `to_fill` and `fill_total` are
+        those of all together."""
         with self._lock:
             total = add(Counts(), self._sum)
             last = list(self._last.values())
         total.lag = sum(counts.lag for counts in last)
         total.state_bytes = sum(counts.state_bytes for counts in last)
+        total.to_fill = sum(counts.to_fill for counts in last)
+        total.fill_total = sum(counts.fill_total for counts in last)
         total.watermark_ms = min((counts.watermark_ms for counts in last if counts.watermark_ms is not None), default=None)
         total.ended = bool(last) and all(counts.ended for counts in last)
         return total
@@ -87,6 +90,7 @@ def summary_line(total: Counts, seconds: float) -> str:
     if total.duplicates:
         parts.append(numbered(total.duplicates, "duplicate"))
     others = {"late": total.late, "after --until": total.after_until, "applied before": total.replayed}
+    others |= {"filled": total.filled, "still to fill": total.to_fill}
     parts += [f"{number:,} {name}" for name, number in others.items() if number]
     return f"{numbered(total.events, 'event')} in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {', '.join(parts)}"
 
@@ -98,6 +102,25 @@ def numbered(number: int, name: str) -> str:
     ('1 event', '1,500 events')
     """
     return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
+
+
+def filling(total: Counts) -> str:
+    """How far persons are brought to a changed plan.
+
+    >>> filling(Counts(to_fill=66_000, fill_total=100_000))
+    'filling 34 % (34,000 of 100,000 persons)'
+    """
+    done = max(total.fill_total - total.to_fill, 0)
+    return f"filling {percent(done, total.fill_total)} ({done:,} of {numbered(total.fill_total, 'person')})"
+
+
+def percent(number: int, whole: int) -> str:
+    """A share; 100 % is only where nothing is left.
+
+    >>> percent(999, 1000), percent(0, 0)
+    ('99 %', '100 %')
+    """
+    return f"{number * 100 // whole if whole else 100} %"
 
 
 def rate(number: int, seconds: float) -> int:
@@ -118,6 +141,7 @@ def summary(total: Counts, offsets: dict[int, int], seconds: float) -> dict[str,
         "ended": total.ended,
         "watermark": None if total.watermark_ms is None else format_instant(total.watermark_ms),
         "lag": total.lag,
+        "to_fill": total.to_fill,
         "state_bytes": total.state_bytes,
         "offsets": {str(partition): offset for partition, offset in offsets.items()},
     }

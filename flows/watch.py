@@ -21,17 +21,21 @@ class WatchSink(DynamicSink[Report]):
 
     def build(self, _step_id: str, _worker_index: int, _worker_count: int) -> WatchPartition:
         """One a worker."""
-        return WatchPartition(self._watchers)
+        return WatchPartition(self)
+
+    def see(self, report: Report) -> None:
+        """Calls each watcher with a report."""
+        for watcher in self._watchers:
+            watcher(report)
 
 
 class WatchPartition(StatelessSinkPartition[Report]):
     """The end of the flow on one worker."""
 
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
+    def __init__(self, sink: WatchSink) -> None:
+        self._sink = sink
 
     def write_batch(self, items: list[Report]) -> None:
-        """Calls each watcher with each report."""
+        """Lets the watchers see each report."""
         for report in items:
-            for watcher in self._watchers:
-                watcher(report)
+            self._sink.see(report)

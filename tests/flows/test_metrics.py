@@ -26,6 +26,9 @@ REPORT = Report(
         late=1,
         out_of_order=4,
         clamped=5,
+        filled=30,
+        to_fill=70,
+        fill_total=100,
         rejects=Counter(not_json=2),
         transitions=Counter({("buyers", "entered"): 3, ("buyers", "exited"): 1}),
         triggers=Counter(welcome=3),
@@ -82,6 +85,8 @@ def test_values_are_those_of_the_reports() -> None:
     assert found["beckon_offset", "2"] == 99
     assert found["beckon_input_lag_records", "2"] == 40
     assert found["beckon_state_bytes", "2"] == 4096
+    assert found["beckon_filled_persons_total", "2"] == 60
+    assert found["beckon_to_fill_persons", "2"] == 70
     assert found["beckon_watermark_timestamp_seconds", "2"] == 1_700_000_000
     assert found["beckon_watermark_lag_seconds", "2"] > 0
 

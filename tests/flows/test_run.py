@@ -168,11 +168,26 @@ def test_an_error_in_the_middle_is_one_sentence_and_3(folder: Path) -> None:
 
 def test_a_state_of_another_plan_is_one_sentence_and_3(folder: Path) -> None:
     whole(folder)
-    (folder / "plan" / "segments.yaml").write_text("segments: {buyers: did('Order Completed')}", encoding="utf-8")
-    (folder / "plan" / "campaigns" / "look.yaml").unlink()
+    (folder / "plan" / "plan.yaml").write_text("name: other\nlateness: 10s\n", encoding="utf-8")
     done = beckon("run", "--plan", "plan", "--input", "events.jsonl", "--output", "whole", cwd=folder)
     assert done.returncode == 3
     assert "was made with" in one_sentence(done.stderr)
+
+
+def test_a_changed_plan_goes_on_with_the_state(folder: Path) -> None:
+    before = len(whole(folder)["transitions"])
+    segments = "segments:\n  buyers: did('Order Completed')\n  regulars: count('Order Completed', within='30d') >= 10\n"
+    (folder / "plan" / "segments.yaml").write_text(segments, encoding="utf-8")
+    (folder / "plan" / "campaigns" / "look.yaml").unlink()
+    done = beckon("run", "--plan", "plan", "--input", "events.jsonl", "--output", "whole", "--json", cwd=folder)
+    did = json.loads(done.stdout)
+    assert (done.returncode, did["filled"], did["to_fill"], did["events"]) == (0, 40, 0, 0)
+    told, said = done.stderr.splitlines()
+    assert {"new": ["regulars"], "changed": [], "gone": ["looking"], "persons": 40}.items() <= json.loads(told).items()
+    assert said.endswith(", 40 filled")
+    came = [json.loads(line) for line in lines(folder / "whole", "transitions")[before:]]
+    assert {(each["data"]["segment"], each["type"].rpartition(".")[2]) for each in came} == {("regulars", "entered"), ("looking", "exited")}
+    assert all("plan" in each["data"]["cause"] for each in came)
 
 
 def test_metrics_are_served_at_the_port_that_is_named(folder: Path) -> None:
