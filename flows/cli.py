@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import demo, imports, lint, profile, replay, run, schema, test
+from flows.commands import demo, imports, lint, plan, profile, replay, run, schema, test
 from flows.commands.console import say
 from schemas.errors import BeckonError, FindingsError, UnavailableError
 
@@ -36,6 +36,7 @@ app.command("run", epilog=_example(*run.EXAMPLES))(run.run)
 app.command("lint", epilog=_example(lint.EXAMPLE))(lint.lint)
 app.command("test", epilog=_example(*test.EXAMPLES))(test.test)
 app.command("replay", epilog=_example(*replay.EXAMPLES))(replay.replay)
+app.add_typer(plan.plan, name="plan")
 app.add_typer(profile.profile, name="profile")
 app.add_typer(imports.imports, name="import")
 app.command("demo", epilog=_example(demo.EXAMPLE))(demo.demo)

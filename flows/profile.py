@@ -1,6 +1,7 @@
 """`read_profile`: what is known of one person, read from a live state beside the running job; `show` prints it.
 
-Without the plan, segments have numbers only; with it, they have names, and the values of the calls in their rules.
+With the plan, segments come with the values of the calls in their rules. A person that is still to be brought to a changed plan is shown as
+the plan before has left it, without values.
 
 *Guarantees*: the state is only read, and the job is not held up. What is shown is one moment of it: all that was committed when the reading
 began.
@@ -17,12 +18,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from operators.change import Layout
 from operators.instants import format_instant
 from operators.lane.history import read_history
-from operators.lane.keys import META, Meta, person_key
+from operators.lane.keys import META, Meta, layout_key, person_key
 from operators.lane.lane import person_of
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
+from operators.language.calls.held import HIDDEN
 from operators.language.compile import compile_rules
 from operators.plan.checked import Plan
 from schemas.errors import UnavailableError, UsageError
@@ -98,38 +101,49 @@ def _in_lane(folder: Path, person: str, plan: Plan | None, recent: int) -> Profi
         if plan is not None and (plan.name, plan.version) != (meta.plan, meta.version):
             raise UsageError(
                 f"the state was made with the plan {meta.plan} (version {meta.version}), not with {plan.name} ({plan.version}); "
-                "give that plan, or none: then segments have numbers only"
+                "give that plan, or none: then segments have no values"
             )
-        return _profile(known, meta, plan, _recent(store, person, recent))
+        segments = _values(known, plan, _now(known, meta)) if plan is not None and known.layout == meta.layout else _names(known, store)
+        return _profile(known, meta, segments, _recent(store, person, recent))
     finally:
         store.close()
 
 
-def _profile(known: Person, meta: Meta, plan: Plan | None, recent: list[Happened]) -> Profile:
-    now = max(known.clock, known.clock if meta.watermark is None else meta.watermark)
+def _now(known: Person, meta: Meta) -> int:
+    return max(known.clock, known.clock if meta.watermark is None else meta.watermark)
+
+
+def _profile(known: Person, meta: Meta, segments: list[Membership], recent: list[Happened]) -> Profile:
     return Profile(
         known.id,
         meta.partition,
         format_instant(known.clock),
-        format_instant(now),
+        format_instant(_now(known, meta)),
         known.count,
         {name: Trait(value, format_instant(t)) for name, (t, value) in sorted(known.traits.items()) if value is not None},
-        _segments(known, plan, now),
+        segments,
         [format_instant(t) for t in known.sent],
         {entry: format_instant(t) for entry, t in sorted(known.entries.items())},
         recent,
     )
 
 
-def _segments(known: Person, plan: Plan | None, now: int) -> list[Membership]:
-    if plan is None:
-        return [Membership(f"#{number}", format_instant(since), {}) for number, since in sorted(known.members.items())]
+def _values(known: Person, plan: Plan, now: int) -> list[Membership]:
+    """The segments, with the values of the calls in their rules."""
     rules = compile_rules(plan.segments, ZoneInfo(plan.timezone)).rules
     return [
         Membership(rule.id, format_instant(known.members[rule.no]), {text: value(known, now) for text, value in rule.calls})
         for rule in rules
         if rule.no in known.members and not rule.hidden
     ]
+
+
+def _names(known: Person, store: Store) -> list[Membership]:
+    """The segments, by the layout that the person is of."""
+    raw = store.get(layout_key(known.layout))
+    names = [id for id, _ in msgspec.msgpack.decode(raw, type=Layout).segments] if raw is not None else []
+    found = [(names[no] if no < len(names) else f"#{no}", since) for no, since in known.members.items()]
+    return [Membership(id, format_instant(since), {}) for id, since in sorted(found) if not id.startswith(HIDDEN)]
 
 
 def _recent(store: Store, person: str, most: int) -> list[Happened]:

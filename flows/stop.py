@@ -10,6 +10,7 @@ import _thread
 import os
 import signal
 import threading
+import time
 from types import FrameType
 
 stop = threading.Event()
@@ -30,3 +31,10 @@ def install_signal_handlers() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
+
+
+def a_while() -> float:
+    """Waits a second, or until `stop` is set; gives how long that was, in seconds."""
+    began = time.monotonic()
+    stop.wait(1.0)
+    return time.monotonic() - began

@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 
 from flows.commands.run import numbers
+from flows.connectors.files_publisher import FilesPublisher
+from flows.plan_folder import open_plan
+from operators.lane.lane import Lane
+from operators.lane.ports import Batch
+from operators.lane.rocks import open_store
 from schemas.errors import UsageError
 from tests.command import beckon, environment, events, plan_folder, write_lines
 
@@ -48,6 +53,7 @@ def folder(tmp_path: Path) -> Path:
         (("lint", "nowhere"), "no plan folder nowhere"),
         (("test", "nowhere"), "no plan folder nowhere"),
         (("import", "ecom", "--json"), "give --output a file"),
+        (("plan", "status"), "no plan: give --plan"),
     ],
     ids=lambda value: None if isinstance(value, str) else " ".join(value),
 )
@@ -72,6 +78,7 @@ def test_what_the_parser_refuses_is_2_too(folder: Path, arguments: tuple[str, ..
     [
         (("run", *PLAN, "--input", "absent.jsonl"), "absent.jsonl is not there"),
         (("profile", "show", "p0"), "there is no state in out/state"),
+        (("plan", "status", *PLAN), "there is no state in out/state"),
         (("run", *PLAN, "--input", "events.jsonl", "--output", "plan/plan.yaml"), "plan/plan.yaml"),
         (("run", *PLAN, "--input", "events.jsonl", "--state", "plan/plan.yaml"), "plan/plan.yaml"),
     ],
@@ -230,10 +237,50 @@ def test_profile_shows_a_person(folder: Path) -> None:
     ]
 
 
-def test_profile_without_the_plan_gives_segments_numbers(folder: Path) -> None:
+def test_profile_without_the_plan_gives_no_values(folder: Path) -> None:
     beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
     found = json.loads(beckon("profile", "show", "p1", "--json", cwd=folder).stdout)
-    assert [(each["segment"], each["values"]) for each in found["segments"]] == [("#0", {}), ("#1", {})]
+    assert [(each["segment"], each["values"]) for each in found["segments"]] == [("buyers", {}), ("looking", {})]
+
+
+def change(folder: Path) -> None:
+    """Another plan: one segment less, another one more."""
+    segments = "segments:\n  buyers: did('Order Completed')\n  fans: count('Product Viewed', within='7d') >= 3\n"
+    (folder / "plan" / "segments.yaml").write_text(segments, encoding="utf-8")
+    (folder / "plan" / "campaigns" / "look.yaml").unlink()
+
+
+def test_profile_of_a_person_whom_a_changed_plan_has_not_reached_is_that_of_the_plan_before(folder: Path) -> None:
+    beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    before = json.loads(beckon("profile", "show", "p1", "--json", cwd=folder).stdout)["segments"]
+    change(folder)
+    lane = Lane(open_plan(folder / "plan"), open_store(folder / "out" / "state" / "lane-0"), FilesPublisher(folder / "out"))
+    lane.apply(Batch(0, 0, [], wall_ms=0))
+    lane.close()
+    assert json.loads(beckon("profile", "show", "p1", *PLAN, "--json", cwd=folder).stdout)["segments"] == before
+    beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    after = json.loads(beckon("profile", "show", "p1", *PLAN, "--json", cwd=folder).stdout)["segments"]
+    assert [(each["segment"], len(each["values"])) for each in after] == [("buyers", 1), ("fans", 1)]
+
+
+def test_plan_status_says_what_a_changed_plan_brings_and_has_brought(folder: Path) -> None:
+    beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    status = ("plan", "status", *PLAN, "--state", "out/state")
+    assert json.loads(beckon(*status, "--json", cwd=folder).stdout)["change"] is None
+    change(folder)
+    done = beckon(*status, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(
+        r"a start would bring\n  fans     new *\n  looking  gone *\n  1 slot would be filled for 3 persons from the hist", done.stdout
+    )
+    beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    told = json.loads(beckon(*status, "--json", cwd=folder).stdout)
+    assert (told["filling"], told["filled"], told["to_fill"], told["change"]) == (False, 3, 0, None)
+    assert [(each["segment"], each["state"], each["complete_since"]) for each in told["segments"]] == [
+        ("buyers", "live", None),
+        ("fans", "live", "2026-01-01T11:30:00.001Z"),
+    ]
+    assert re.search(r"^Lane 0  version .*, 3 persons$", beckon(*status, "--lanes", cwd=folder).stdout, re.MULTILINE)
 
 
 def test_profile_of_nobody_and_with_another_plan(folder: Path) -> None:

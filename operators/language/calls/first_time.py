@@ -42,5 +42,6 @@ ROW = CallRow(
     state="the first time",
     example="first_time('Order Completed', within='7d')",
     compile=compile,
+    reach=lambda _call: 0,
     never_none=True,
 )
