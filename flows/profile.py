@@ -1,35 +1,26 @@
 """`read_profile`: what is known of one person, read from a live state beside the running job; `show` prints it.
 
-With the plan, segments come with the values of the calls in their rules. A person that is still to be brought to a changed plan is shown as
-the plan before has left it, without values.
+With the plan, segments come with the values of the calls in their rules. A plan that is newer than the state shows the person as it will
+be under it.
 
-*Guarantees*: the state is only read, and the job is not held up. What is shown is one moment of it: all that was committed when the reading
-began.
+*Guarantees*: those of `operators.lane.live`: one moment of the state is read, beside the running job.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from operators.change import Layout
 from operators.instants import format_instant
-from operators.lane.history import read_history
-from operators.lane.keys import META, Meta, layout_key, person_key
-from operators.lane.lane import person_of
-from operators.lane.rocks import open_live
-from operators.lane.store import Store
+from operators.lane.keys import Kept
+from operators.lane.live import Live, Onlooker, read_live
 from operators.language.calls.held import HIDDEN
-from operators.language.compile import compile_rules
 from operators.plan.checked import Plan
-from schemas.errors import UnavailableError, UsageError
-from schemas.person import Person
 
 RECENT = 20
 """Events shown, unless asked for another number."""
@@ -77,77 +68,39 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: int = RECENT) -> Profile:
-    """The person as its lane has it now; of several lanes the one with the latest clock. UnavailableError where no lane knows the
-    person."""
-    folders = [path for path in sorted(state.glob("lane-*")) if path.is_dir()]
-    if not folders:
-        raise UnavailableError(f"there is no state in {state}; give the --state of the job")
-    found = [profile for folder in folders if (profile := _in_lane(folder, person, plan, recent)) is not None]
-    if not found:
-        raise UnavailableError(
-            f"the state in {state} knows no such person; give the userId, or else the anonymousId, just as the events have it"
-        )
-    return max(found, key=lambda profile: profile.clock)
-
-
-def _in_lane(folder: Path, person: str, plan: Plan | None, recent: int) -> Profile | None:
-    store = open_live(folder)
-    try:
-        raw = store.get(META)
-        known = person_of(store.get(person_key(person)))
-        if raw is None or known is None:
-            return None
-        meta = msgspec.msgpack.decode(raw, type=Meta)
-        if plan is not None and (plan.name, plan.version) != (meta.plan, meta.version):
-            raise UsageError(
-                f"the state was made with the plan {meta.plan} (version {meta.version}), not with {plan.name} ({plan.version}); "
-                "give that plan, or none: then segments have no values"
-            )
-        segments = _values(known, plan, _now(known, meta)) if plan is not None and known.layout == meta.layout else _names(known, store)
-        return _profile(known, meta, segments, _recent(store, person, recent))
-    finally:
-        store.close()
-
-
-def _now(known: Person, meta: Meta) -> int:
-    return max(known.clock, known.clock if meta.watermark is None else meta.watermark)
-
-
-def _profile(known: Person, meta: Meta, segments: list[Membership], recent: list[Happened]) -> Profile:
+    """The person as its lane has it now, under the plan; of several lanes the one with the latest clock. Errors as those of
+    `operators.lane.live`."""
+    onlooker = None if plan is None else Onlooker(plan)
+    live = read_live(state, person, onlooker)
+    known = live.person
     return Profile(
         known.id,
-        meta.partition,
+        live.meta.partition,
         format_instant(known.clock),
-        format_instant(_now(known, meta)),
+        format_instant(live.now),
         known.count,
         {name: Trait(value, format_instant(t)) for name, (t, value) in sorted(known.traits.items()) if value is not None},
-        segments,
+        _segments(live, onlooker),
         [format_instant(t) for t in known.sent],
         {entry: format_instant(t) for entry, t in sorted(known.entries.items())},
-        recent,
+        _recent(live.history, recent),
     )
 
 
-def _values(known: Person, plan: Plan, now: int) -> list[Membership]:
-    """The segments, with the values of the calls in their rules."""
-    rules = compile_rules(plan.segments, ZoneInfo(plan.timezone)).rules
+def _segments(live: Live, onlooker: Onlooker | None) -> list[Membership]:
+    """The segments of the person; with the plan, with the values of the calls in their rules."""
+    known, now = live.person, live.now
+    if onlooker is None:
+        named = [(live.names[no] if no < len(live.names) else f"#{no}", since) for no, since in known.members.items()]
+        return [Membership(id, format_instant(since), {}) for id, since in sorted(named) if not id.startswith(HIDDEN)]
     return [
         Membership(rule.id, format_instant(known.members[rule.no]), {text: value(known, now) for text, value in rule.calls})
-        for rule in rules
+        for rule in onlooker.stage.rules.rules
         if rule.no in known.members and not rule.hidden
     ]
 
 
-def _names(known: Person, store: Store) -> list[Membership]:
-    """The segments, by the layout that the person is of."""
-    raw = store.get(layout_key(known.layout))
-    names = [id for id, _ in msgspec.msgpack.decode(raw, type=Layout).segments] if raw is not None else []
-    found = [(names[no] if no < len(names) else f"#{no}", since) for no, since in known.members.items()]
-    return [Membership(id, format_instant(since), {}) for id, since in sorted(found) if not id.startswith(HIDDEN)]
-
-
-def _recent(store: Store, person: str, most: int) -> list[Happened]:
-    events = read_history(store, person)
+def _recent(events: list[tuple[str, Kept]], most: int) -> list[Happened]:
     newest = reversed(events[max(len(events) - most, 0) :])
     return [Happened(format_instant(kept.t), kept.kind or "", kept.name, id, kept.properties or {}) for id, kept in newest]
 

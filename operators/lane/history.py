@@ -123,12 +123,7 @@ class PersonHistory:
         """All of them, by arrival."""
         events = read_history(self._store, self._person)
         self.read += len(events)
-        found = [
-            Past(kept.n, Event(kept.t, kept.kind, kept.name, message_id, self._person, None, kept.properties or {}))  # type: ignore[arg-type]  # a kind
-            for message_id, kept in events
-            if kept.kind is not None
-        ]
-        return sorted(found, key=lambda past: past.n)
+        return by_arrival(self._person, events)
 
     def seen(self, looks_at: Callable[[str], bool], start: int | None) -> list[Seen]:
         """Those whose names are looked at and that are younger than `start`, by arrival."""
@@ -145,6 +140,16 @@ class PersonHistory:
         # No two have the same number, so nothing behind it is compared.
         found.sort()
         return found
+
+
+def by_arrival(person: str, history: list[tuple[str, Kept]]) -> list[Past]:
+    """What was read of a person's history as events, by arrival; those without content are left out."""
+    found = [
+        Past(kept.n, Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {}))  # type: ignore[arg-type]  # a kind
+        for message_id, kept in history
+        if kept.kind is not None
+    ]
+    return sorted(found, key=lambda past: past.n)
 
 
 def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:

@@ -288,10 +288,22 @@ def test_profile_of_nobody_and_with_another_plan(folder: Path) -> None:
     nobody = beckon("profile", "show", "nobody", cwd=folder)
     assert (nobody.returncode, nobody.stdout) == (3, "")
     assert "no such person" in nobody.stderr
-    (folder / "plan" / "campaigns" / "look.yaml").unlink()
-    other = beckon("profile", "show", "p1", *PLAN, cwd=folder)
+    plan_folder(folder / "other", "other")
+    other = beckon("profile", "show", "p1", "--plan", "other", cwd=folder)
     assert (other.returncode, other.stdout) == (2, "")
     assert "was made with the plan tiny" in other.stderr
+
+
+def test_profile_under_a_newer_plan_is_as_that_will_make_it(folder: Path) -> None:
+    beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    with (folder / "plan" / "segments.yaml").open("a", encoding="utf-8") as file:
+        file.write("  often: count('Product Viewed') >= 8\n")
+    found = json.loads(beckon("profile", "show", "p1", *PLAN, "--json", cwd=folder).stdout)
+    assert [(each["segment"], each["since"]) for each in found["segments"]] == [
+        ("buyers", "2026-01-01T02:30:00.000Z"),
+        ("looking", "2026-01-01T11:30:00.000Z"),
+        ("often", found["at"]),
+    ]
 
 
 def test_schema_is_a_json_schema(tmp_path: Path) -> None:

@@ -107,7 +107,9 @@ def test_examples_with_a_broker_work(checkout: Path, broker: Broker) -> None:
 def test_the_first_help_names_every_command(tmp_path: Path) -> None:
     for arguments in ((), ("--help",), ("-h",)):
         said = beckon(*arguments, cwd=tmp_path).stdout
-        assert {name for name in ("run", "lint", "test", "replay", "plan", "profile", "import", "demo", "schema") if f" {name} " in said} == {
+        assert {
+            name for name in ("run", "lint", "test", "replay", "plan", "profile", "import", "demo", "schema") if f" {name} " in said
+        } == {
             "run",
             "lint",
             "test",
