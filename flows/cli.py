@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import demo, imports, lint, plan, profile, replay, run, schema, test
+from flows.commands import demo, explain, imports, lint, plan, profile, replay, run, schema, test
 from flows.commands.console import say
 from schemas.errors import BeckonError, FindingsError, UnavailableError
 
@@ -37,6 +37,7 @@ app.command("lint", epilog=_example(lint.EXAMPLE))(lint.lint)
 app.command("test", epilog=_example(*test.EXAMPLES))(test.test)
 app.command("replay", epilog=_example(*replay.EXAMPLES))(replay.replay)
 app.add_typer(plan.plan, name="plan")
+app.command("explain", epilog=_example(*explain.EXAMPLES))(explain.explain)
 app.add_typer(profile.profile, name="profile")
 app.add_typer(imports.imports, name="import")
 app.command("demo", epilog=_example(demo.EXAMPLE))(demo.demo)

@@ -151,9 +151,10 @@ class Change:
         p.slots = slots
 
 
-def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int) -> Person:
-    """The person as the events up to an instant make it, looked at then: what came later is not seen, and no event is late."""
-    p, emit = new_person(id), Emit("", 1)
+def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int, emit: Emit | None = None) -> Person:
+    """The person as the events up to an instant make it, looked at then: what came later is not seen, and no event is late. What comes out
+    goes to `emit`, and is let go."""
+    p, emit = new_person(id), emit or Emit("", 1)
     for _, event in past:
         if event.t <= until:
             stage.apply(p, event, event.t, emit)

@@ -128,8 +128,14 @@ class Context:
 
         return duration
 
+    def look(self, node: Node) -> Value:
+        """The closure that gives what `why` shows of a part of a rule that is compiled; nothing more is kept of a person for it."""
+        self._bit = 0
+        return self._shown(node)
+
     def settle(self) -> None:
         """Ends the compilation: the uses of each slot are known."""
+        self.rules.look = self.look
         for slot in self.rules.slots:
             slot.settle()
         self.rules.settle_feeds()

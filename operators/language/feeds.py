@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +82,8 @@ class Feed:
 @dataclass(slots=True)
 class Rules:
     """All segments of a plan, compiled. `birth` is the mask of the rules that can hold for a person of whom nothing is known;
-    `about` gives, by segment and event name, the slots that keep the latest event that the segment is about."""
+    `about` gives, by segment and event name, the slots that keep the latest event that the segment is about, `look` the closure that
+    tells what a part of a rule gives, as `why` tells it of calls."""
 
     rules: list[Rule] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Rules:
     traits: dict[str, int] = field(default_factory=dict)
     about: dict[str, list[tuple[str, Slot]]] = field(default_factory=dict)
     birth: int = 0
+    look: Callable[[Node], Value] = field(init=False)
 
     def feed(self, name: str) -> Feed:
         """The slots of an event name: its own, and those of the stars that it begins with."""

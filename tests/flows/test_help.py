@@ -78,6 +78,7 @@ def test_the_commands_are_these() -> None:
         "test",
         "replay",
         "plan status",
+        "explain",
         "profile show",
         "import ecom",
         "demo",
@@ -108,13 +109,16 @@ def test_the_first_help_names_every_command(tmp_path: Path) -> None:
     for arguments in ((), ("--help",), ("-h",)):
         said = beckon(*arguments, cwd=tmp_path).stdout
         assert {
-            name for name in ("run", "lint", "test", "replay", "plan", "profile", "import", "demo", "schema") if f" {name} " in said
+            name
+            for name in ("run", "lint", "test", "replay", "plan", "explain", "profile", "import", "demo", "schema")
+            if f" {name} " in said
         } == {
             "run",
             "lint",
             "test",
             "replay",
             "plan",
+            "explain",
             "profile",
             "import",
             "demo",
