@@ -21,7 +21,7 @@ from operators.person import PersonStage
 from operators.plan.checked import Plan, Segment
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
-MOST_INSTANTS = 5_000
+MOST_INSTANTS = 3_000
 """So many instants at which a rule may change by itself are tried."""
 
 _encode = msgspec.msgpack.Encoder().encode
