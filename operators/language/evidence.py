@@ -15,11 +15,13 @@ from operators.instants import instant_of
 from operators.language.calls.score import scores_of
 from operators.language.chains import Chains
 from operators.language.compile import Context
+from operators.language.dates import start_of_period, zone_of
 from operators.language.millionths import millionths
 from operators.language.nodes import Call, Node, On, Prop, Trait, walk
 from operators.language.slots import at_path
 from operators.language.values import key_of, rank
 from schemas.event import Event
+from schemas.person import new_person
 
 if TYPE_CHECKING:
     from operators.change import Past
@@ -102,6 +104,9 @@ class Evidence:
         if call["within"] is not None and call.name not in ("restarted", "first_time"):
             start = self.now - call["within"]
             found["within"] = lambda piece: piece.event.t > start
+        if call["this"] is not None:
+            begin = start_of_period(self.now, call["this"], self._place())
+            found["this"] = lambda piece: piece.event.t >= begin
         if call["after"] is not None:
             mark = self.mark(call)
             found["after"] = lambda piece: mark is not None and piece.position > mark.position
@@ -115,6 +120,13 @@ class Evidence:
             wanted = None if chosen is None else _key(chosen, call["same"])
             found["same"] = lambda piece: wanted is not None and _key(piece, call["same"]) == wanted
         return found
+
+    def _place(self) -> ZoneInfo:
+        """The time zone of the person."""
+        p = new_person("")
+        for piece in self.of_trait(Trait(("timezone",))):
+            p.traits["timezone"] = [0, piece.event.properties["timezone"]]
+        return zone_of(p, self._zone)
 
     def _test(self, where: Node | None) -> Callable[[Piece], bool]:
         if where is None:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from operators.change import Past
 from operators.emit import Emit
@@ -25,9 +24,11 @@ from operators.language.slots import at_path
 from operators.language.values import one_form
 from operators.person import PersonStage
 from operators.plan.checked import Plan, Segment
-from schemas.event import Event
+from schemas.event import Event, Kind
 from schemas.person import Person, new_person
-from tests.strategies import BASE_MS, VALUES, Draw, Rules, chance, pick, stamp
+from tests.dice import Dice, drawn
+from tests.drawn_rules import Rules
+from tests.drawn_streams import BASE_MS, VALUES, stamp
 
 ZONE = ZoneInfo("UTC")
 SECOND = 1000
@@ -115,61 +116,59 @@ OVER_PROPERTY = ("sum", "avg", "min", "max", "distinct", "unique", "most", "firs
 PATHS = ("'x'", "'x'", "'y'", "'o.x'")
 
 
-@st.composite
-def calls(draw: Draw) -> str:
+def calls(dice: Dice) -> str:
     """A call that looks at events."""
 
     def span() -> str:
-        return f"'{pick(draw, SPANS)}'"
+        return f"'{dice.pick(SPANS)}'"
 
-    name = pick(draw, tuple(AGREES))
-    where = f", where={Rules(draw).where(1)}" if chance(draw, 3) else ""
-    events = pick(draw, NAMES)
+    name = dice.pick(tuple(AGREES))
+    where = f", where={Rules(dice).where(1)}" if dice.chance(3) else ""
+    events = dice.pick(NAMES)
     forms: dict[str, Callable[[], str]] = {
         "score": lambda: "score('m')",
         "stopped": lambda: f"stopped({events}, active={span()}, silent={span()}{where})",
         "restarted": lambda: f"restarted({events}, silent={span()}, within={span()}{where})",
         "first_time": lambda: f"first_time({events}, within={span()}{where})",
-        "regularly": lambda: f"regularly({events}, every={span()}, at_least={pick(draw, (1, 2))}, of={pick(draw, (2, 3))}{where})",
-        "sequence": lambda: f"sequence({', '.join(steps(draw))}{f', within={span()}' if chance(draw, 7) else ''})",
-        "funnel": lambda: f"funnel({', '.join(steps(draw, negated=True))}, within={span()})",
-        "latest": lambda: f"latest({events}, where={Rules(draw).where(1)}{filters(draw)})",
+        "regularly": lambda: f"regularly({events}, every={span()}, at_least={dice.pick((1, 2))}, of={dice.pick((2, 3))}{where})",
+        "sequence": lambda: f"sequence({', '.join(steps(dice))}{f', within={span()}' if dice.chance(7) else ''})",
+        "funnel": lambda: f"funnel({', '.join(steps(dice, negated=True))}, within={span()})",
+        "latest": lambda: f"latest({events}, where={Rules(dice).where(1)}{filters(dice)})",
     }
-    property = f", {pick(draw, PATHS)}" if name in OVER_PROPERTY else ""
-    return forms[name]() if name in forms else f"{name}({events}{property}{where}{filters(draw)})"
+    property = f", {dice.pick(PATHS)}" if name in OVER_PROPERTY else ""
+    return forms[name]() if name in forms else f"{name}({events}{property}{where}{filters(dice)})"
 
 
-def filters(draw: Draw) -> str:
-    made = f", within='{pick(draw, SPANS)}'" if chance(draw, 6) else ""
-    made += f", after={on(draw)}" if chance(draw, 3) else ""
-    made += f", from_='{stamp(SECOND * pick(draw, (-1, 0, 2, 5)))}'" if chance(draw, 1) else ""
-    made += f", until='{stamp(SECOND * pick(draw, (6, 9, 20)))}'" if chance(draw, 1) else ""
-    return made + (f", same={pick(draw, PATHS)}, as_={on(draw)}" if chance(draw, 3) else "")
+def filters(dice: Dice) -> str:
+    made = f", within='{dice.pick(SPANS)}'" if dice.chance(6) else ""
+    made = made or (f", this='{dice.pick(('day', 'month'))}'" if dice.chance(2) else "")
+    made += f", after={on(dice)}" if dice.chance(3) else ""
+    made += f", from_='{stamp(SECOND * dice.pick((-1, 0, 2, 5)))}'" if dice.chance(1) else ""
+    made += f", until='{stamp(SECOND * dice.pick((6, 9, 20)))}'" if dice.chance(1) else ""
+    return made + (f", same={dice.pick(PATHS)}, as_={on(dice)}" if dice.chance(3) else "")
 
 
-def on(draw: Draw) -> str:
-    return f"on({pick(draw, NAMES)}, where={Rules(draw).where(0)})" if chance(draw, 3) else str(pick(draw, NAMES))
+def on(dice: Dice) -> str:
+    return f"on({dice.pick(NAMES)}, where={Rules(dice).where(0)})" if dice.chance(3) else str(dice.pick(NAMES))
 
 
-def steps(draw: Draw, *, negated: bool = False) -> list[str]:
-    made = [on(draw) for _ in range(pick(draw, (2, 2, 3)))]
-    return [made[0], *(("not " if negated and chance(draw, 4) else "") + step for step in made[1:])]
+def steps(dice: Dice, *, negated: bool = False) -> list[str]:
+    made = [on(dice) for _ in range(dice.pick((2, 2, 3)))]
+    return [made[0], *(("not " if negated and dice.chance(4) else "") + step for step in made[1:])]
 
 
-@st.composite
-def pasts(draw: Draw) -> list[Past]:
+def pasts(dice: Dice) -> list[Past]:
     """The events of a person by arrival, some of them late."""
     found: list[Past] = []
     at = 0
-    for n in range(1, draw(st.integers(1, 25)) + 1):
-        at += pick(draw, (0, 0, 500, 1000, 1000, 2000, 3000))
-        t = BASE_MS + at - (pick(draw, (1000, 2500, 7000)) if chance(draw, 2) else 0)
-        kind, name = pick(
-            draw, (("track", "A"), ("track", "A"), ("track", "B"), ("track", "C"), ("track", "Scored"), ("identify", "Identified"))
-        )
-        properties = {key: pick(draw, VALUES) for key in ("x", "y") if chance(draw, 7)}
-        properties |= {"o": {"x": pick(draw, VALUES)}} if chance(draw, 2) else {}
-        properties |= {"model": pick(draw, ("m", "m", "n")), "score": pick(draw, (0, 0.5, 1, 2, "a"))} if name == "Scored" else {}
+    for n in range(1, 2 + dice.below(25)):
+        at += dice.pick((0, 0, 500, 1000, 1000, 2000, 3000))
+        t = BASE_MS + at - (dice.pick((1000, 2500, 7000)) if dice.chance(2) else 0)
+        name = dice.pick(("A", "A", "B", "C", "Scored", "Identified"))
+        kind: Kind = "identify" if name == "Identified" else "track"
+        properties = {key: dice.pick(VALUES) for key in ("x", "y") if dice.chance(7)}
+        properties |= {"o": {"x": dice.pick(VALUES)}} if dice.chance(2) else {}
+        properties |= {"model": dice.pick(("m", "m", "n")), "score": dice.pick((0, 0.5, 1, 2, "a"))} if name == "Scored" else {}
         found.append(Past(n, Event(t, kind, name, f"m{n}", "u", None, properties)))
     return found
 
@@ -187,8 +186,13 @@ def looked(texts: list[str], past: list[Past], now: int) -> tuple[PersonStage, P
     return stage, p
 
 
-@given(st.lists(calls(), min_size=4, max_size=4), pasts(), st.lists(st.integers(0, 24), min_size=1, max_size=3))
-def test_the_evidence_agrees_with_the_value(texts: list[str], past: list[Past], later: list[int]) -> None:
+def example(dice: Dice) -> tuple[list[str], list[Past], list[int]]:
+    return [calls(dice) for _ in range(4)], pasts(dice), [dice.below(25) for _ in range(1 + dice.below(3))]
+
+
+@given(drawn(example))
+def test_the_evidence_agrees_with_the_value(example: tuple[list[str], list[Past], list[int]]) -> None:
+    texts, past, later = example
     latest = max(event.t for _, event in past)
     now = latest
     for step in sorted(later):
