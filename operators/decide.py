@@ -38,13 +38,14 @@ class Decide:
         self.events: dict[str, list[tuple[Campaign, Value | None]]] = {}
         self.stars: dict[str, list[tuple[Campaign, Value | None]]] = {}
         context = Context(ZoneInfo(plan.timezone))
+        context.mismatched = rules.mismatched
         for campaign in plan.campaigns:
             if campaign.state == "draft":
                 continue
             if campaign.segment is not None:
                 self.transitions.setdefault((campaign.segment, campaign.on == "enters"), []).append(campaign)
+            test = context.where(campaign.events, campaign.where) if campaign.where is not None else None
             for name in campaign.events:
-                test = context.value(campaign.where) if campaign.where is not None else None
                 places, key = (self.stars, name[:-1]) if name.endswith("*") else (self.events, name)
                 places.setdefault(key, []).append((campaign, test))
 

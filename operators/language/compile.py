@@ -6,6 +6,7 @@ segments may have changed its truth. A rule is a tree of closures `(person, now)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from operators.language.dates import next_period, zone_of
 from operators.language.durations import format_duration
 from operators.language.edge_slots import LatestSlot
 from operators.language.expressions import COMPILE, Value, calls_of, gives_duration
-from operators.language.feeds import Feed, Rule, Rules
+from operators.language.feeds import Comparison, Feed, Rule, Rules
 from operators.language.nodes import Call, Computed, Node, On, walk
 from operators.language.period_slots import PeriodSlot, with_longest
 from operators.language.same_slots import SameSlot
@@ -79,6 +80,9 @@ class Context:
         self._bit = 0
         self._timers: dict[int, TimerSlot] = {}
         self._personal = 0
+        self.mismatched = self.rules.mismatched
+        """Where the comparisons that are compiled count what they meet."""
+        self._events: tuple[str, ...] = ()
         self.over_items = False
         """True while an expression over the items of a list is compiled."""
 
@@ -95,6 +99,8 @@ class Context:
     def about(self, id: str) -> None:
         """Keeps the latest of the events that the segment is about: those of the first call over events in its rule."""
         self._bit = 0
+        # What is only shown is looked at once more: its comparisons of two kinds are not counted again.
+        self.mismatched = Counter()
         call = self._first_call(self.segments[self.numbers[id]].when)
         on = _events_of(call) if call is not None else None
         for name in on.events if on is not None else ():
@@ -115,7 +121,10 @@ class Context:
 
     def _shown(self, node: Node) -> Value:
         """The closure that gives what `why` shows of a call: a duration written out, a count as far as it is kept."""
+        # As in `about`.
+        self.mismatched = Counter()
         value = self.value(node, ())
+        self.mismatched = self.rules.mismatched
         if isinstance(node, Call) and node.name == "count":
             showing: Value = self.slot(measure_of(node), node, ()).showing()
             return showing
@@ -143,10 +152,24 @@ class Context:
         for rule in self.rules.rules:
             if self._personal >> rule.no & 1 or rule.test(nobody, 0) is True:
                 self.rules.birth |= 1 << rule.no
+        self.rules.mismatched.clear()
 
     def value(self, node: Node, compared: Compared = None) -> Value:
         """The closure of a node; `compared` tells what its value is compared with, None for any other use."""
         return COMPILE[type(node)](self, node, compared)
+
+    def where(self, events: tuple[str, ...], test: Node | None) -> Value | None:
+        """The closure of an expression over the properties of these events; None where there is none."""
+        if test is None:
+            return None
+        before, self._events = self._events, events
+        value = self.value(test)
+        self._events = before
+        return value
+
+    def comparison(self, node: Node) -> Comparison:
+        """What a comparison is counted as in `mismatched`."""
+        return () if self.over_items else self._events, canonical(node)
 
     def item(self, node: Node) -> Value:
         """The closure of an expression over the items of a list."""
@@ -218,10 +241,11 @@ class Context:
                 if slot not in paths:
                     paths.append(slot)  # type: ignore[arg-type]  # a call with steps has a slot of a path
         where: Node | None = None if slot.asks else call["where"]
-        test = self.value(where) if where is not None else None
+        events: tuple[str, ...] = call["events"] or ()
+        test = self.where(events, where)
         add = self._between(slot.add, call)
-        for name in call["events"] or ():
-            self._place(name).take(add, where, test)
+        for name in events:
+            self._place(name).take(add, where, test, events)
         for on, follow in ((call["after"], slot.follow), (call["as_"], slot.choose)):
             self._follow(on, follow)
 
@@ -232,7 +256,7 @@ class Context:
 
     def _follow(self, on: On | None, follow: Handler) -> None:
         if on is not None:
-            test = self.value(on.where) if on.where is not None else None
+            test = self.where(on.events, on.where)
             for name in on.events:
                 self._place(name).followers.append((test, follow))
 

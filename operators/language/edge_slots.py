@@ -125,7 +125,8 @@ class LatestTestSlot(LatestSlot):
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)
-        test = context.value(call["where"])
+        test = context.where(call["events"], call["where"])
+        assert test is not None
         self.look = lambda properties: test(properties, 0) is True
 
 

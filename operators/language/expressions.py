@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from operators.language.calls import CALLS
 from operators.language.canonical import canonical
-from operators.language.kinds import COMPARE, FLIPPED, different, equal
+from operators.language.kinds import COMPARE, FLIPPED, different, equal, mismatch
 from operators.language.nodes import (
     And,
     Arith,
@@ -195,28 +195,45 @@ def _compare(context: Context, node: Compare, compared: Compared) -> Value:
     right = context.value(node.right, _compared(FLIPPED[node.op], node.left))
     for other, value, op in ((node.right, left, node.op), (node.left, right, FLIPPED[node.op])):
         if isinstance(other, Duration):
-            return _against(value, op, other.ms)
+            return _against(context, node, value, op, other.ms)
         if isinstance(other, Const) and type(other.value) in (int, float, str):
-            return _against(value, op, other.value)
-    compare = COMPARE[node.op]
-    return lambda subject, now: compare(left(subject, now), right(subject, now))
+            return _against(context, node, value, op, other.value)
+    compare, mismatched, comparison = COMPARE[node.op], context.mismatched, context.comparison(node)
+
+    def compared_values(subject: Any, now: int) -> bool:
+        a, b = left(subject, now), right(subject, now)
+        if compare(a, b):
+            return True
+        if mismatch(a, b):
+            mismatched[comparison] += 1
+        return False
+
+    return compared_values
 
 
-def _against(value: Value, op: str, constant: Any) -> Value:
+def _against(context: Context, node: Node, value: Value, op: str, constant: Any) -> Value:
     """A comparison with a number or a string that is written out: the same as `COMPARE`, with the constant's kind known beforehand."""
-    compare = _NATIVE[op]
+    compare, mismatched, comparison = _NATIVE[op], context.mismatched, context.comparison(node)
     if type(constant) is str:
 
         def against_text(subject: Any, now: int) -> bool:
             text = value(subject, now)
-            return type(text) is str and compare(text, constant)
+            if type(text) is str:
+                return compare(text, constant)
+            if text is not None:
+                mismatched[comparison] += 1
+            return False
 
         return against_text
 
     def against_number(subject: Any, now: int) -> bool:
         number = value(subject, now)
         kind = type(number)
-        return (kind is int or kind is float) and compare(number, constant)
+        if kind is int or kind is float:
+            return compare(number, constant)
+        if number is not None:
+            mismatched[comparison] += 1
+        return False
 
     return against_number
 
@@ -233,16 +250,31 @@ _NATIVE: dict[str, Callable[[Any, Any], bool]] = {
 
 def _in(context: Context, node: In, compared: Compared) -> Value:
     item, box, negated = context.value(node.item, _compared("==", node.box)), context.value(node.box), node.negated
+    mismatched, comparison = context.mismatched, context.comparison(node)
     if isinstance(node.box, ListOf) and all(isinstance(each, Const) and type(each.value) is str for each in node.box.items):
         texts = frozenset(each.value for each in node.box.items if isinstance(each, Const))
         if texts:
-            return lambda subject, now: type(text := item(subject, now)) is str and (text in texts) is not negated
+
+            def within_texts(subject: Any, now: int) -> bool:
+                text = item(subject, now)
+                if type(text) is str:
+                    return (text in texts) is not negated
+                if text is not None:
+                    mismatched[comparison] += 1
+                return False
+
+            return within_texts
 
     def within(subject: Any, now: int) -> bool:
         value, values = item(subject, now), box(subject, now)
         if type(values) is not list:
+            if values is not None:
+                mismatched[comparison] += 1
             return False
-        return all(different(value, other) for other in values) if negated else any(equal(value, other) for other in values)
+        found = all(different(value, other) for other in values) if negated else any(equal(value, other) for other in values)
+        if not found and values and all(mismatch(value, other) for other in values):
+            mismatched[comparison] += 1
+        return found
 
     return within
 

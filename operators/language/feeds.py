@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from operators.language.canonical import canonical
 from operators.language.expressions import Value
 from operators.language.nodes import And, Compare, Const, Node, Prop
 from operators.language.path_slots import PathSlot
 from operators.language.slots import Handler, Slot, TimerSlot, at_path
 from schemas.person import Person
+
+Comparison = tuple[tuple[str, ...], str]
+"""The events whose properties are compared (none where it is about the person), and the comparison in canonical form."""
 
 
 @dataclass(slots=True)
@@ -34,7 +39,8 @@ class Feed:
 
     `always` without `where`; `filtered` with the test of one; `keyed` by the value of a property, for each `where` that asks for
     `property == 'text'`, alone or among other things: an event looks at the slots of its own value and at no others. `followers` have the
-    name in their `after` or `as_`, and come first. `paths` are slots that look at an event under its name.
+    name in their `after` or `as_`, and come first. `paths` are slots that look at an event under its name. `asked` are the comparisons that
+    `keyed` stands for.
     """
 
     always: list[Handler] = field(default_factory=list)
@@ -42,9 +48,10 @@ class Feed:
     keyed: dict[tuple[str, ...], dict[str, Feed]] = field(default_factory=dict)
     followers: list[tuple[Value | None, Handler]] = field(default_factory=list)
     paths: list[PathSlot] = field(default_factory=list)
+    asked: dict[tuple[str, ...], set[Comparison]] = field(default_factory=dict)
 
-    def take(self, handler: Handler, where: Node | None, test: Value | None) -> None:
-        """Adds a handler where its `where` says; `test` is the closure of it."""
+    def take(self, handler: Handler, where: Node | None, test: Value | None, events: tuple[str, ...]) -> None:
+        """Adds a handler of these events where its `where` says; `test` is the closure of it."""
         if where is None or test is None:
             self.always.append(handler)
             return
@@ -56,6 +63,7 @@ class Feed:
         for part in parts:
             match part:
                 case Compare("==", Prop(path), Const(str() as text)) | Compare("==", Const(str() as text), Prop(path)):
+                    self.asked.setdefault(path, set()).add((events, canonical(part)))
                     feed = self.keyed.setdefault(path, {}).setdefault(text, Feed())
                     if place == "always":
                         feed.always.append(handler)
@@ -77,13 +85,15 @@ class Feed:
         for path, values in other.keyed.items():
             for text, inner in values.items():
                 self.keyed.setdefault(path, {}).setdefault(text, Feed()).merge(inner)
+        for path, comparisons in other.asked.items():
+            self.asked.setdefault(path, set()).update(comparisons)
 
 
 @dataclass(slots=True)
 class Rules:
     """All segments of a plan, compiled. `birth` is the mask of the rules that can hold for a person of whom nothing is known;
     `about` gives, by segment and event name, the slots that keep the latest event that the segment is about, `look` the closure that
-    tells what a part of a rule gives, as `why` tells it of calls."""
+    tells what a part of a rule gives, as `why` tells it of calls. `mismatched` counts the comparisons of two kinds that were made."""
 
     rules: list[Rule] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
@@ -93,6 +103,7 @@ class Rules:
     traits: dict[str, int] = field(default_factory=dict)
     about: dict[str, list[tuple[str, Slot]]] = field(default_factory=dict)
     birth: int = 0
+    mismatched: Counter[Comparison] = field(default_factory=Counter)
     look: Callable[[Node], Value] = field(init=False)
 
     def feed(self, name: str) -> Feed:
@@ -126,7 +137,9 @@ class Rules:
         return feed
 
 
-def bring(rules: Rules, p: Person, name: str, t: int, n: int, properties: dict[str, Any], now: int) -> int:
+def bring(  # noqa: C901 - each event comes here, and a call costs as much as most of these branches
+    rules: Rules, p: Person, name: str, t: int, n: int, properties: dict[str, Any], now: int
+) -> int:
     """Brings the `n`-th event of a person into the slots that look at it; gives the mask of the rules whose truth may have changed."""
     feed, dirty = rules.feed(name), 0
     # An event is never after itself: where it is the last of `after`, nothing up to it is kept, itself included.
@@ -140,7 +153,11 @@ def bring(rules: Rules, p: Person, name: str, t: int, n: int, properties: dict[s
             dirty |= add(p, t, n, properties, now)
     for path, values in feed.keyed.items():
         value = properties.get(path[0]) if len(path) == 1 else at_path(properties, path)
-        its = values.get(value) if type(value) is str else None
+        if type(value) is not str:
+            if value is not None:
+                rules.mismatched.update(feed.asked[path])
+            continue
+        its = values.get(value)
         if its is not None:
             for add in its.always:
                 dirty |= add(p, t, n, properties, now)

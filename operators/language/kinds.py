@@ -66,6 +66,15 @@ def different(a: Any, b: Any) -> bool:
     return name is not None and name == _KINDS.get(type(b)) and not equal(a, b)
 
 
+def mismatch(a: Any, b: Any) -> bool:
+    """True where both are something, and of two kinds.
+
+    >>> mismatch(1, "1"), mismatch(1, 1.5), mismatch(None, 1)
+    (True, False, False)
+    """
+    return a is not None and b is not None and _KINDS.get(type(a)) != _KINDS.get(type(b))
+
+
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": equal,
     "!=": different,

@@ -34,7 +34,7 @@ class PathSlot(Slot):
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)
         steps: tuple[Step, ...] = call["steps"]
-        self.matches = [(step.on.events, context.value(step.on.where) if step.on.where is not None else None) for step in steps]
+        self.matches = [(step.on.events, context.where(step.on.events, step.on.where)) for step in steps]
         stages: list[Stage] = []
         for bit, step in enumerate(steps):
             if step.negated:
