@@ -127,6 +127,7 @@ class Change:
         now = max(p.clock, watermark)
         gone = [(id, version) for no, id, version in self.gone if no in p.members]
         p.members = {self.members[no]: entry for no, entry in p.members.items() if no in self.members}
+        p.entered = {self.members[no]: kept for no, kept in p.entered.items() if no in self.members}
         self._slots(p, history)
         if self.conditions:
             members = replay(stage, p.id, history.whole(), now).members
@@ -154,10 +155,14 @@ class Change:
 def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int, emit: Emit | None = None) -> Person:
     """The person as the events up to an instant make it, looked at then: what came later is not seen, and no event is late. What comes out
     goes to `emit`, and is let go."""
-    p, emit = new_person(id), emit or Emit("", 1)
+    p, emit, mismatched = new_person(id), emit or Emit("", 1), stage.rules.mismatched
+    # These comparisons were made before.
+    before = mismatched.copy()
     for _, event in past:
         if event.t <= until:
             stage.apply(p, event, event.t, emit)
             emit.outputs.clear()
     stage.advance(p, until + 1, emit)
+    mismatched.clear()
+    mismatched.update(before)
     return p

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from operators.instants import EARLIEST, LATEST, format_instant
+from operators.tally import TRIGGERED, Tallies
 from schemas.counts import Counts
 from schemas.event import Event
 from schemas.output import STREAMS, CloudEvent, DecisionReason, Output, Reject
@@ -43,7 +44,7 @@ class Occasion(NamedTuple):
 
 class Emit:
     """Collects the outputs of a batch; `next` is the sequence number of the next one. `counts` is brought up with each. `once` says that
-    the plan checks for duplicates."""
+    the plan checks for duplicates. `tallies` counts by day."""
 
     def __init__(self, plan_name: str, next: int, *, once: bool = True) -> None:
         self.once = once
@@ -51,6 +52,7 @@ class Emit:
         self.next = next
         self.outputs: list[Output] = []
         self.counts = Counts()
+        self.tallies = Tallies()
 
     def _put(self, stream: int, id: str, type: str, key: str | None, time: int | None, data: dict[str, Any]) -> None:
         event = CloudEvent(
@@ -102,11 +104,13 @@ class Emit:
         """A campaign calls for a message to the person at `now`."""
         self._put(_TRIGGERS, id, "beckon.trigger", person, now, {"campaign": campaign, **data})
         self.counts.triggers[campaign] += 1
+        self.tallies.sending(now, campaign, TRIGGERED)
 
     def decision(self, person: str, campaign: str, id: str, now: int, reason: DecisionReason, data: dict[str, Any]) -> None:
         """A campaign called for a message, and it was not sent for the reason."""
         self._put(_DECISIONS, id, "beckon.decision", person, now, {"campaign": campaign, "reason": reason, **data})
         self.counts.decisions[campaign, reason] += 1
+        self.tallies.sending(now, campaign, reason)
 
     def reject(self, reject: Reject, raw: bytes, partition: int, offset: int, log_ms: int | None) -> None:
         """A record that cannot be used, whole."""

@@ -82,6 +82,7 @@ class PersonStage:
     def take_effect(self, p: Person, now: int, dirty: int, gone: list[tuple[str, str]], plan: str, emit: Emit) -> None:
         """A changed plan takes effect for a person: the rules of the mask are computed, and the segments that are gone are left."""
         if gone:
+            emit.tallies.ended(now, [id for id, _ in gone])
             occasion = emit.occasion(p.id, now, None, p.layout, plan)
             for id, version in sorted(gone):
                 emit.transition(occasion, id, version, False, {})  # noqa: FBT003 - it left
@@ -147,6 +148,7 @@ class PersonStage:
                 timer.start_anew(p, now)
         if not changed:
             return moved
+        emit.tallies.changed(p, now, changed)
         # Plans may change to and fro at one instant: what tells one change from another is the number of the layout.
         occasion = emit.occasion(p.id, now, event, p.count if plan is None else p.layout, plan)
         for rule, entered in changed:

@@ -20,6 +20,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     `members` gives the time of entry of each segment that the person is in, by its number in the plan. `traits` gives `[time, value]`, the
     value None where the trait was taken away. `sent` are the times of the last triggers, ascending, as many as the caps look at; `entries`
     the last entry by campaign (and key). `layout` is the number of the layout by which the numbers of slots and segments are told.
+    `entered` gives the days of the last entries into each segment, by its number, packed as `operators.entries` says.
     """
 
     version: int
@@ -35,6 +36,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     sent: list[int]
     entries: dict[str, int]
     layout: int = 0
+    entered: dict[int, int] = {}
 
 
 SLOT_BITS = 14

@@ -50,7 +50,8 @@ class Crash:
 class Run:
     """What the engine made of an input, as the oracle writes it and in the order of the lane's sequence numbers.
 
-    `published` is every output as it stands, by stream; `records` are all of them, decoded.
+    `published` is every output as it stands, by stream; `records` are all of them, decoded. `store` is the state; one on disk
+    is closed.
     """
 
     transitions: list[Line] = field(default_factory=list)
@@ -59,6 +60,7 @@ class Run:
     counts: Counter[str] = field(default_factory=Counter)
     published: dict[str, list[tuple[int, str | None, bytes]]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
+    store: Store = field(default_factory=MemoryStore, compare=False)
 
 
 def make_plan(
@@ -112,7 +114,9 @@ def run_engine(
                 start = driver.open_again(rewind, crashed=True)
     finally:
         driver.close()
-    return parsed(driver.output, driver.counts)
+    run = parsed(driver.output, driver.counts)
+    run.store = driver.store
+    return run
 
 
 class _Driver:

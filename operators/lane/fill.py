@@ -11,7 +11,7 @@ import msgspec
 
 from operators.change import Change, Difference, Layout, difference, layout_of
 from operators.emit import Emit
-from operators.lane.history import PersonHistory
+from operators.lane.history import PersonHistory, See
 from operators.lane.keys import PERSONS, PERSONS_END, Meta, layout_key
 from operators.lane.standings import changed, completed, put_standings, read_standings, whole_from
 from operators.lane.store import Store, Writes
@@ -33,10 +33,11 @@ _decode_person = msgspec.msgpack.Decoder(Person).decode
 
 
 class Fill:
-    """The persons of one lane that are of an older layout than the plan's."""
+    """The persons of one lane that are of an older layout than the plan's. `see` is called with the name and the properties of each event
+    that new slots look at."""
 
-    def __init__(self, plan: Plan, store: Store, stage: PersonStage, meta: Meta) -> None:
-        self._plan, self._store, self._stage, self._meta = plan, store, stage, meta
+    def __init__(self, plan: Plan, store: Store, stage: PersonStage, meta: Meta, see: See | None = None) -> None:
+        self._plan, self._store, self._stage, self._meta, self._see = plan, store, stage, meta, see
         self._changes: dict[int, Change] = {}
         self.layout = layout_of(plan, stage.rules)
         self.change: Difference | None = None
@@ -77,7 +78,7 @@ class Fill:
                 raise UnavailableError(f"the state lacks the layout {p.layout} of a person; restore it, or start with a new --state")
             change = Change(_decode(raw), self._plan, self._stage, about_of(self._plan), self._meta.layout)
             self._changes[p.layout] = change
-        history = PersonHistory(self._store, p.id)
+        history = PersonHistory(self._store, p.id, self._see)
         change.adopt(self._stage, p, history, p.clock if watermark is None else watermark, emit)
         self._meta.filled += 1
         return history.read

@@ -111,12 +111,16 @@ class _Glance(msgspec.Struct, array_like=True, gc=False):
 _glance = msgspec.msgpack.Decoder(list[_Glance]).decode
 
 
+See = Callable[[str, dict[str, Any]], None]
+"""Takes note of the name and the properties of an event."""
+
+
 class PersonHistory:
     """The kept events of a person, as a changed plan asks for them; none where the plan kept no content. `read` is how many rows were read
-    for it."""
+    for it. `see` is called with each event that is looked at."""
 
-    def __init__(self, store: Store, person: str) -> None:
-        self._store, self._person = store, person
+    def __init__(self, store: Store, person: str, see: See | None = None) -> None:
+        self._store, self._person, self._see = store, person, see
         self.read = 0
 
     def whole(self) -> list[Past]:
@@ -139,6 +143,9 @@ class PersonHistory:
         ]
         # No two have the same number, so nothing behind it is compared.
         found.sort()
+        if self._see is not None:
+            for _, _, name, properties in found:
+                self._see(name, properties)
         return found
 
 

@@ -9,6 +9,8 @@
 | `l` number (4 bytes) | `Layout`, by which the slots and segments of a person are told |
 | `s` | `Standing` of each segment, by its id |
 | `o` sequence number (8 bytes) | `Row` of the outbox, by its first number |
+| `d` day since 1970 (4 bytes) | `Day`: what happened on it |
+| `r` | `Met`: what rules have met |
 | `t` due (8 bytes), person | empty: the timer index |
 
 Numbers are big-endian, so that the order of the keys is theirs; values are msgpack arrays.
@@ -34,8 +36,12 @@ TIMERS = b"t"
 TIMERS_END = b"u"
 HISTORY_END = b"i"
 OUTBOX_END = b"p"
+DAYS = b"d"
+DAYS_END = b"e"
+MET = b"r"
 
 _BIAS = 1 << 62
+_DAY_BIAS = 1 << 30
 
 
 class Meta(msgspec.Struct, array_like=True):
@@ -155,3 +161,17 @@ def person_in(key: bytes) -> str:
     'u1'
     """
     return key[9:].decode()
+
+
+def day_key(day: int) -> bytes:
+    """Where the counts of a day lie; days before 1970 sort first."""
+    return DAYS + (day + _DAY_BIAS).to_bytes(4, "big")
+
+
+def day_in(key: bytes) -> int:
+    """Whose counts they are.
+
+    >>> day_in(day_key(-5))
+    -5
+    """
+    return int.from_bytes(key[1:], "big") - _DAY_BIAS

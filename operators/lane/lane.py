@@ -20,6 +20,7 @@ from operators.lane.history import History
 from operators.lane.keys import META, outbox_key, person_key
 from operators.lane.opening import publish_missing, read_meta
 from operators.lane.ports import Batch, Publisher, Row
+from operators.lane.stats import Stats
 from operators.lane.store import Store
 from operators.lane.timers import Timers
 from operators.person import PersonStage
@@ -76,7 +77,8 @@ class Lane:
         self._touched: dict[str, Person] = {}
         self._history = History(plan, store)
         self._emit = Emit(plan.name, self._meta.sequence + 1, once=plan.duplicates_ms is not None)
-        self._fill = Fill(plan, store, self._stage, self._meta)
+        self._stats = Stats(plan, store, self._stage.rules)
+        self._fill = Fill(plan, store, self._stage, self._meta, self._stats.see)
         self._begin()
         self._changed = self._fill.open(self._writes)
 
@@ -212,6 +214,8 @@ class Lane:
         if event.clamped:
             counts.clamped += 1
         self._stage.apply(p, event, watermark, self._emit)
+        if event.name is not None and (event.name in self._stats.awaited or self._stats.stars):
+            self._stats.see(event.name, event.properties)
         counts.events += 1
         self._arm(p)
         self._touched[id] = p
@@ -313,6 +317,7 @@ class Lane:
         """Makes durable what was gathered, and hands the output to the publisher."""
         started = self._clock()
         writes, meta, put = self._writes, self._meta, self._writes.put
+        self._stats.flush(self._emit.tallies, writes)
         for id, p in self._touched.items():
             put(person_key(id), _encode(p))
         self._history.flush(meta, writes)
