@@ -14,7 +14,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from operators.instants import format_instant
 from schemas.errors import UnavailableError
 
 
@@ -68,13 +67,13 @@ def share(part: float, whole: float) -> str:
     return ">99%" if percent == 100 and part < whole else f"{percent}%"
 
 
-def instant(ms: int | None) -> str:
-    """An instant for people, to the minute.
+def instant_text(instant: str | None) -> str:
+    """An instant as outputs have it, for people: to the minute.
 
-    >>> instant(0), instant(None)
-    ('1970-01-01 00:00 UTC', 'never')
+    >>> instant_text("2024-06-30T23:59:59.999Z"), instant_text(None)
+    ('2024-06-30 23:59 UTC', 'never')
     """
-    return "never" if ms is None else f"{format_instant(ms)[:16].replace('T', ' ')} UTC"
+    return "never" if instant is None else f"{instant[:16].replace('T', ' ')} UTC"
 
 
 def _environment() -> Environment:
@@ -86,6 +85,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "signed": signed, "instant": instant}
+    environment.filters |= {"number": number, "signed": signed, "instant": instant_text}
     environment.globals["share"] = share
     return environment

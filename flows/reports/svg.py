@@ -39,16 +39,18 @@ def together(*parts: str) -> Svg:
     return Svg("".join(part if isinstance(part, Svg) else escape(part) for part in parts))
 
 
-def picture(width: float, height: float, title: str, description: str, *inside: str, class_: str = "") -> Svg:
-    """A whole picture, as large as it is drawn or as narrow as its place; what it shows stands in it for those who cannot see it."""
+def picture(width: float, height: float, title: str, description: str, *inside: str, class_: str = "", stretched: bool = False) -> Svg:
+    """A whole picture, as large as it is drawn or as narrow as its place, or (`stretched`) as wide as that; what it shows stands in it for
+    those who cannot see it."""
     return element(
         "svg",
         element("title", title),
         element("desc", description),
         *inside,
         viewBox=f"0 0 {width:g} {height:g}",
-        width=width,
+        width="100%" if stretched else width,
         height=height,
+        preserveAspectRatio="none" if stretched else None,
         role="img",
         aria_label=title,
         class_=class_ or None,

@@ -12,7 +12,7 @@ import msgspec
 from operators.change import Change, Difference, Layout, difference, layout_of
 from operators.emit import Emit
 from operators.lane.history import PersonHistory, See
-from operators.lane.keys import PERSONS, PERSONS_END, Meta, layout_key
+from operators.lane.keys import LAYOUT, LAYOUT_END, PERSONS, PERSONS_END, Meta, layout_in, layout_key
 from operators.lane.standings import changed, completed, put_standings, read_standings, whole_from
 from operators.lane.store import Store, Writes
 from operators.person import PersonStage, about_of
@@ -109,3 +109,8 @@ class Fill:
         put_standings(self._standings, writes)
         for number in range(meta.layout):
             writes.delete(layout_key(number))
+
+
+def read_layouts(store: Store) -> dict[int, Layout]:
+    """The layouts that the persons of a lane are of, by number."""
+    return {layout_in(key): _decode(raw) for key, raw in store.scan(LAYOUT, LAYOUT_END, 1 << 30)}

@@ -27,6 +27,7 @@ FORMAT = 1
 
 META = b"m"
 LAYOUT = b"l"
+LAYOUT_END = b"m"
 STANDINGS = b"s"
 OUTBOX = b"o"
 PERSONS = b"p"
@@ -133,6 +134,15 @@ def read_message_id(key: bytes, prefix: bytes) -> str:
 def layout_key(number: int) -> bytes:
     """Where a layout lies."""
     return LAYOUT + number.to_bytes(4, "big")
+
+
+def layout_in(key: bytes) -> int:
+    """Which layout it is.
+
+    >>> layout_in(layout_key(3))
+    3
+    """
+    return int.from_bytes(key[1:], "big")
 
 
 def outbox_key(sequence: int) -> bytes:
