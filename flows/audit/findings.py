@@ -14,6 +14,8 @@ from operators.entries import MOST
 
 NEAR = 0.9
 """Two segments are nearly the same where they share this part of those in either."""
+FLAPPING = 0.05
+"""A segment flaps where people who enter it again and again make at least this part of all entries."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -66,12 +68,23 @@ def _stale(audit: Audit) -> Found:
             yield each.id, f"nobody came or left in {_days(audit)}, since {each.last_change}"
 
 
+def _flapping(audit: Audit) -> Found:
+    return ((each.id, _often_text(each, audit)) for each in audit.segments if each.often and _flaps(each))
+
+
 def _often(audit: Audit) -> Found:
-    for each in audit.segments:
-        if each.often:
-            people = "1 person" if each.often == 1 else f"{each.often:,} people"
-            some = "for example " if each.often > len(each.often_examples) else ""
-            yield each.id, f"{people} entered {MOST} times or more in {_days(audit)}: {some}{', '.join(each.often_examples)}"
+    return ((each.id, _often_text(each, audit)) for each in audit.segments if each.often and not _flaps(each))
+
+
+def _flaps(each: SegmentAudit) -> bool:
+    """Whether those who enter again and again make a good part of all entries."""
+    return each.often * MOST >= FLAPPING * each.entered
+
+
+def _often_text(each: SegmentAudit, audit: Audit) -> str:
+    people = "1 person" if each.often == 1 else f"{each.often:,} people"
+    some = "for example " if each.often > len(each.often_examples) else ""
+    return f"{people} entered {MOST} times or more in {_days(audit)}: {some}{', '.join(each.often_examples)}"
 
 
 def _mismatched(audit: Audit) -> Found:
@@ -128,13 +141,14 @@ CHECKS: dict[str, tuple[bool, Callable[[Audit], Found]]] = {
     "same": (False, _same),
     "near": (False, _near),
     "stale": (False, _stale),
-    "often": (False, _often),
+    "flapping": (False, _flapping),
     "mismatched": (False, _mismatched),
     "no_event": (False, _no_event),
     "no_property": (False, _no_property),
     "no_trait": (False, _no_trait),
     "never_triggered": (False, _never_triggered),
     "contained": (True, _contained),
+    "often": (True, _often),
     "never_left": (True, _never_left),
     "draft": (True, _draft),
 }

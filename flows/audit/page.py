@@ -8,7 +8,7 @@ from flows.audit.audit import Audit, Pair
 from flows.audit.findings import Finding
 from flows.reports.lines import line_chart
 from flows.reports.matrix import MOST as MOST_SETS
-from flows.reports.matrix import matrix
+from flows.reports.matrix import NUMBERS_UP_TO, matrix
 from flows.reports.moves import MOST as MOST_MOVES
 from flows.reports.moves import moves_chart
 from flows.reports.page import render
@@ -33,6 +33,7 @@ def page_of(audit: Audit, findings: list[Finding]) -> str:
         ],
         matrix=_matrix(audit),
         most_sets=MOST_SETS,
+        numbers_up_to=NUMBERS_UP_TO,
         pairs=audit.pairs[:MOST_PAIRS],
         moves=moves_chart("Moves between segments", {(move.left, move.entered): move.times for move in audit.moves[:MOST_MOVES]}),
         most_moves=MOST_MOVES,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flows.reports.svg import Svg, element, picture
+from flows.reports.svg import Svg, element, picture, shortened, width_of
 
-_LABEL = 190
-_CELLS = ((16, 44), (24, 36), (40, 21))
-"""Up to so many sets a cell is so wide."""
 MOST = 40
 """Sets that a matrix can show."""
-_NUMBERS_FROM = 30
-"""A cell narrower than this has no room for a number."""
+NUMBERS_UP_TO = 24
+"""With more sets a cell has no room for its number; it is told where one points at it."""
+_CELLS = ((16, 44), (NUMBERS_UP_TO, 36), (MOST, 21))
+"""Up to so many sets a cell is so wide."""
 
 
 def matrix(
@@ -29,11 +28,10 @@ def matrix(
             words = f"{names[a]} and {names[b]}: {both(a, b):,} in both, of {sizes[a]:,} and {sizes[b]:,}; Jaccard {jaccard(a, b):.2f}"
             parts.append(_cell(column * cell, row * cell, cell, both(a, b), words, jaccard(a, b)))
         parts.append(_cell(row * cell, row * cell, cell, sizes[a], f"{names[a]}: {sizes[a]:,}", None))
-        parts.append(element("text", names[a], x=(row + 1) * cell + 8, y=(row + 0.5) * cell + 4))
+        parts.append(element("text", shortened(names[a]), x=(row + 1) * cell + 8, y=(row + 0.5) * cell + 4))
     size = len(names) * cell
-    return picture(
-        size + _LABEL, size + 1, title, "A staircase of cells; a table below has the pairs that share most.", *parts, class_="matrix"
-    )
+    told = "A staircase of cells, one for each two; the page has the numbers of those that share most in a table too."
+    return picture(size + 16 + width_of(names), size + 1, title, told, *parts, class_="matrix")
 
 
 def alike(number: int, jaccard: Callable[[int, int], float]) -> list[int]:
@@ -54,11 +52,10 @@ def _cell(x: float, y: float, width: int, number: int, words: str, part: float |
     """A cell with a number; `part` from 0 to 1 gives its shade, None that of the corner."""
     fill = "#ffffff" if part is None else _shade(part)
     box = element("rect", x=x + 0.5, y=y + 0.5, width=width - 1, height=width - 1, fill=fill, class_="corner" if part is None else None)
-    label = "" if width < _NUMBERS_FROM or not number else _short(number)
-    dark = part is not None and part > _DARK
-    text = (
-        element("text", label, x=x + width / 2, y=y + width / 2 + 4, text_anchor="middle", class_="on" if dark else None) if label else ""
-    )
+    if not number or width < _CELLS[1][1]:
+        return element("g", element("title", words), box)
+    ink = "on" if part is not None and part > _DARK else None
+    text = element("text", _short(number), x=x + width / 2, y=y + width / 2 + 4, text_anchor="middle", class_=ink)
     return element("g", element("title", words), box, text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
 
@@ -55,6 +56,25 @@ def picture(width: float, height: float, title: str, description: str, *inside: 
         aria_label=title,
         class_=class_ or None,
     )
+
+
+MOST_LETTERS = 40
+"""Letters of a name that stand in a picture."""
+_LETTER = 7.2
+
+
+def shortened(name: str) -> str:
+    """The name as it stands in a picture.
+
+    >>> shortened("stage_viewed"), len(shortened("x" * 50))
+    ('stage_viewed', 40)
+    """
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+
+
+def width_of(names: Iterable[str]) -> float:
+    """The room that the longest of some names takes, about."""
+    return max((len(shortened(name)) for name in names), default=0) * _LETTER
 
 
 def _shown(value: str | float) -> str:
