@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher
 from operators.explain import Ahead, Explain, Explanation, kept_from, narrow
-from operators.lane.history import PersonHistory
+from operators.lane.history import past_of
 from operators.lane.keys import META, Meta, person_key
 from operators.lane.lane import Lane, person_of
 from operators.lane.live import Live, Onlooker
@@ -26,23 +26,11 @@ from schemas.event import Event as Kept
 from tests.harness import make_plan, run_engine
 from tests.oracle import Line, decode
 from tests.oracle_calls import Event
-from tests.strategies import BASE_MS, lines, readable, segments, stamp
+from tests.strategies import BASE_MS, Scenario, scenarios, stamp
 
 SECOND = 1000
 AHEAD_MS = 60 * SECOND
 """So far behind the last event the runs go on."""
-
-SHAPES = (
-    "held(did('A', within='5s'), at_least='2s')",
-    "not held(not did('B', within='3s') or segment('a'), at_least='1s')",
-    "sequence('A', 'B', within='5s') or funnel('A', 'B', not 'C', within='10s')",
-    "regularly('A', every='2s', at_least=2, of=3) and weekday() == 'monday'",
-    "stopped('A', active='5s', silent='2s') or restarted('*', silent='2s', within='3s')",
-    "first_time('B', within='5s') and hour() < 23",
-    "sum('A', 'x', within='5s') > 1 or max('B', 'x', within='3s') == 2",
-    "distinct('*', 'x', within='10s') == 2 and in_segment_for('a') > '1s'",
-    "did('A', within='5s', same='x', as_='B') or latest('A', where=x == 1, within='3s')",
-)
 
 
 def in_order(stream: Sequence[bytes]) -> list[bytes]:
@@ -70,29 +58,24 @@ def live_of(store: MemoryStore, person: str) -> Live:
     raw, known = store.get(META), person_of(store.get(person_key(person)))
     assert raw is not None
     assert known is not None
-    return Live(known, msgspec.msgpack.decode(raw, type=Meta), [], [])
+    return Live(known, msgspec.msgpack.decode(raw, type=Meta), [])
 
 
 def explained(plan: Plan, store: MemoryStore, person: str, segment: str, at: int) -> Explanation:
     """As the state tells it from its own instant on, else as the history does; where both can, they tell the same."""
-    live, past, explain = live_of(store, person), PersonHistory(store, person).whole(), Explain(plan, segment)
+    live, past, explain = live_of(store, person), past_of(store, person), Explain(plan, segment)
     told = explain.at(person, past, at)
     if at >= live.now:
         assert told == explain.live(Onlooker(plan).stage, live.person, past, live.now, at)
     return told
 
 
-@given(
-    segments(3),
-    st.lists(st.sampled_from(SHAPES), min_size=1, max_size=2),
-    lines(25),
-    st.lists(st.integers(0, 10_000), min_size=2, max_size=6),
-)
-def test_what_is_explained_is_what_the_run_does(rules: dict[str, str], shapes: list[str], stream: list[bytes], chosen: list[int]) -> None:
-    given = in_order(stream)
+@given(scenarios(), st.lists(st.integers(0, 10_000), min_size=3, max_size=6))
+def test_what_is_explained_is_what_the_run_does(scenario: Scenario, chosen: list[int]) -> None:
+    given = in_order(scenario.lines)
     if not given:
         return
-    plan = make_plan({"a": "did('A')", **rules, **{f"z{number}": shape for number, shape in enumerate(shapes)}}, timezone="Europe/Berlin")
+    plan = make_plan(scenario.segments, computed=scenario.computed, timezone=scenario.settings["timezone"])
     events = [event for number, line in enumerate(given) if isinstance(event := decode(line, number, None, None), Event)]
     end = max(event.t for event in events) + AHEAD_MS
     transitions = run_engine(plan, given, until_ms=end).transitions
@@ -101,13 +84,13 @@ def test_what_is_explained_is_what_the_run_does(rules: dict[str, str], shapes: l
     for choice in chosen:
         at, person = edges[choice % len(edges)], events[choice % len(events)].person
         segment = plan.segments[choice % len(plan.segments)].id
-        its = [event for event in events if event.person == person]
-        told = "\n".join([str(rules), *shapes, *map(readable, given), f"{person} {segment} {at - BASE_MS:+d}"])
+        told = f"{replace(scenario, lines=given)}\n{person} {segment} {at - BASE_MS:+d}ms"
         found = explained(plan, store, person, segment, at)
+        its = [event.t <= at for event in events if event.person == person]
         came = [line for line in transitions if (line[1], line[3]) == (person, segment)]
-        assert (any(event.t <= at for event in its)) is (found.rule is not None), told
+        assert any(its) is (found.rule is not None), told
         as_it_came(found, [line for line in came if line[0] <= at], told)
-        if all(event.t <= at for event in its):
+        if all(its):
             comes(found.ahead, [line[0] for line in came if line[0] > at], end, told)
 
 
@@ -148,7 +131,7 @@ GIVEN = [track("A", 0, x=1), track("A", 10 * SECOND, x=2), track("B", 20 * SECON
 def rule_of(rule: str, others: dict[str, str] | None = None, *, deep: bool = False, most: int = 3) -> Part:
     """The rule of the segment `it` as it is told."""
     plan = make_plan({"it": rule, **(others or {})})
-    told = Explain(plan, "it", deep=deep, most=most).at("u", PersonHistory(ran(plan, GIVEN), "u").whole(), BASE_MS + 30 * SECOND).rule
+    told = Explain(plan, "it", deep=deep, most=most).at("u", past_of(ran(plan, GIVEN), "u"), BASE_MS + 30 * SECOND).rule
     assert told is not None
     return told
 
@@ -248,7 +231,7 @@ def test_what_is_said_of_a_part(rule: str, expected: list[str]) -> None:
 
 def ahead_of(rule: str) -> Ahead:
     plan = make_plan({"it": rule, "late": "did('C', within='30s')"})
-    return Explain(plan, "it").at("u", PersonHistory(ran(plan, GIVEN), "u").whole(), BASE_MS + 30 * SECOND).ahead
+    return Explain(plan, "it").at("u", past_of(ran(plan, GIVEN), "u"), BASE_MS + 30 * SECOND).ahead
 
 
 COMES: dict[str, tuple[int | None, list[tuple[str, Any]]]] = {
@@ -283,7 +266,7 @@ def test_a_change_that_does_not_come_is_not_looked_for_without_end() -> None:
 
 def test_a_person_is_unknown_before_the_first_event() -> None:
     plan = make_plan({"it": "everyone"})
-    past = PersonHistory(ran(plan, GIVEN), "u").whole()
+    past = past_of(ran(plan, GIVEN), "u")
     before = Explain(plan, "it").at("u", past, BASE_MS - 1)
     assert (before.member, before.since, before.rule, before.ahead) == (False, None, None, Ahead())
     assert Explain(plan, "it").at("u", past, BASE_MS).member
@@ -294,7 +277,7 @@ def test_a_person_is_unknown_before_the_first_event() -> None:
 
 def test_the_history_is_whole_behind_the_last_event_that_it_lacks() -> None:
     store = ran(make_plan({"it": "did('A')"}), GIVEN)
-    past, p = PersonHistory(store, "u").whole(), live_of(store, "u").person
+    past, p = past_of(store, "u"), live_of(store, "u").person
     assert kept_from(past, p) is None
     assert kept_from(past[1:], p) == BASE_MS + 10 * SECOND
     assert kept_from([past[0], *past[2:]], p) == BASE_MS + 20 * SECOND
@@ -304,7 +287,7 @@ def test_the_history_is_whole_behind_the_last_event_that_it_lacks() -> None:
 def test_the_state_knows_of_events_that_are_not_kept_any_more() -> None:
     plan = make_plan({"it": "count('A') >= 2 and count('A', within='1m') >= 1 and did('D', within='15s') and did('D')"})
     store = ran(plan, GIVEN)
-    live, past = live_of(store, "u"), PersonHistory(store, "u").whole()[1:]
+    live, past = live_of(store, "u"), past_of(store, "u")[1:]
     told = Explain(plan, "it").live(Onlooker(plan).stage, live.person, past, live.now, live.now, kept_from(past, live.person)).rule
     assert told is not None
     ever, lately = told.parts[0].parts[0], told.parts[1].parts[0]
@@ -325,7 +308,7 @@ def test_a_plan_is_narrowed_to_what_a_segment_needs() -> None:
 def test_an_event_without_a_name_is_evidence_of_nothing() -> None:
     plan = make_plan({"it": "did('*')"})
     group = json.dumps({"type": "group", "userId": "u", "messageId": "g", "timestamp": stamp(0), "traits": {}}).encode()
-    past = PersonHistory(ran(plan, [group]), "u").whole()
+    past = past_of(ran(plan, [group]), "u")
     assert isinstance(past[0].event, Kept)
     told = Explain(plan, "it").at("u", past, BASE_MS).rule
     assert told is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,8 +27,8 @@ from operators.plan.checked import Plan, Segment
 from schemas.event import Event, Kind
 from schemas.person import Person, new_person
 from tests.dice import Dice, drawn
-from tests.drawn_rules import Rules
-from tests.drawn_streams import BASE_MS, VALUES, stamp
+from tests.drawn_rules import SPANS, Rules
+from tests.drawn_streams import BASE_MS, DECIMALS, OBJECTS, SCORES, VALUES
 
 ZONE = ZoneInfo("UTC")
 SECOND = 1000
@@ -110,65 +110,41 @@ def test_every_call_that_looks_at_events_has_evidence() -> None:
 
 # --- calls and streams ----------------------------------------------------------------------------------------------------------------
 
-NAMES = ("'A'", "'A'", "'A'", "'B'", "'C'", "['A', 'B']", "'A*'", "'*'", "'Identified'")
-SPANS = ("1s", "2s", "3s", "5s", "10s", "1s500ms")
 OVER_PROPERTY = ("sum", "avg", "min", "max", "distinct", "unique", "most", "first", "last")
-PATHS = ("'x'", "'x'", "'y'", "'o.x'")
+PATHS = ("'x'", "'x'", "'n'", "'o.x'")
+NAMES: tuple[tuple[Kind, str], ...] = (("track", "A"), ("track", "A"), ("track", "B"), ("track", "C"), ("identify", "Identified"))
 
 
-def calls(dice: Dice) -> str:
+def call_of(dice: Dice) -> str:
     """A call that looks at events."""
-
-    def span() -> str:
-        return f"'{dice.pick(SPANS)}'"
-
-    name = dice.pick(tuple(AGREES))
-    where = f", where={Rules(dice).where(1)}" if dice.chance(3) else ""
-    events = dice.pick(NAMES)
-    forms: dict[str, Callable[[], str]] = {
-        "score": lambda: "score('m')",
-        "stopped": lambda: f"stopped({events}, active={span()}, silent={span()}{where})",
-        "restarted": lambda: f"restarted({events}, silent={span()}, within={span()}{where})",
-        "first_time": lambda: f"first_time({events}, within={span()}{where})",
-        "regularly": lambda: f"regularly({events}, every={span()}, at_least={dice.pick((1, 2))}, of={dice.pick((2, 3))}{where})",
-        "sequence": lambda: f"sequence({', '.join(steps(dice))}{f', within={span()}' if dice.chance(7) else ''})",
-        "funnel": lambda: f"funnel({', '.join(steps(dice, negated=True))}, within={span()})",
-        "latest": lambda: f"latest({events}, where={Rules(dice).where(1)}{filters(dice)})",
+    name, rules = dice.pick(tuple(AGREES)), Rules(dice)
+    events, where = rules.events(), f", {rules.where_filter()}" if dice.chance(3) else ""
+    span, other = (f"'{dice.pick(SPANS)}'" for _ in range(2))
+    forms = {
+        "score": "score('m')",
+        "stopped": f"stopped({events}, active={span}, silent={other}{where})",
+        "restarted": f"restarted({events}, silent={span}, within={other}{where})",
+        "first_time": f"first_time({events}, within={span}{where})",
+        "regularly": f"regularly({events}, every={span}, at_least={1 + dice.below(2)}, of={2 + dice.below(2)}{where})",
+        "sequence": rules.sequence(),
+        "funnel": rules.funnel(),
+        "latest": rules.latest(),
     }
-    property = f", {dice.pick(PATHS)}" if name in OVER_PROPERTY else ""
-    return forms[name]() if name in forms else f"{name}({events}{property}{where}{filters(dice)})"
+    return forms.get(name) or rules.call(name, *([dice.pick(PATHS)] if name in OVER_PROPERTY else []))
 
 
-def filters(dice: Dice) -> str:
-    made = f", within='{dice.pick(SPANS)}'" if dice.chance(6) else ""
-    made = made or (f", this='{dice.pick(('day', 'month'))}'" if dice.chance(2) else "")
-    made += f", after={on(dice)}" if dice.chance(3) else ""
-    made += f", from_='{stamp(SECOND * dice.pick((-1, 0, 2, 5)))}'" if dice.chance(1) else ""
-    made += f", until='{stamp(SECOND * dice.pick((6, 9, 20)))}'" if dice.chance(1) else ""
-    return made + (f", same={dice.pick(PATHS)}, as_={on(dice)}" if dice.chance(3) else "")
-
-
-def on(dice: Dice) -> str:
-    return f"on({dice.pick(NAMES)}, where={Rules(dice).where(0)})" if dice.chance(3) else str(dice.pick(NAMES))
-
-
-def steps(dice: Dice, *, negated: bool = False) -> list[str]:
-    made = [on(dice) for _ in range(dice.pick((2, 2, 3)))]
-    return [made[0], *(("not " if negated and dice.chance(4) else "") + step for step in made[1:])]
-
-
-def pasts(dice: Dice) -> list[Past]:
+def past_of(dice: Dice) -> list[Past]:
     """The events of a person by arrival, some of them late."""
     found: list[Past] = []
     at = 0
+    values: dict[str, Sequence[Any]] = {"x": VALUES, "y": VALUES, "n": dice.pick(DECIMALS), "o": OBJECTS}
     for n in range(1, 2 + dice.below(25)):
         at += dice.pick((0, 0, 500, 1000, 1000, 2000, 3000))
         t = BASE_MS + at - (dice.pick((1000, 2500, 7000)) if dice.chance(2) else 0)
-        name = dice.pick(("A", "A", "B", "C", "Scored", "Identified"))
-        kind: Kind = "identify" if name == "Identified" else "track"
-        properties = {key: dice.pick(VALUES) for key in ("x", "y") if dice.chance(7)}
-        properties |= {"o": {"x": dice.pick(VALUES)}} if dice.chance(2) else {}
-        properties |= {"model": dice.pick(("m", "m", "n")), "score": dice.pick((0, 0.5, 1, 2, "a"))} if name == "Scored" else {}
+        kind, name = dice.pick(NAMES)
+        properties = {key: dice.pick(options) for key, options in values.items() if dice.chance(7)}
+        if dice.chance(1):
+            kind, name, properties = "track", "Scored", {"model": dice.pick(("m", "m", "k")), "score": dice.pick(SCORES)}
         found.append(Past(n, Event(t, kind, name, f"m{n}", "u", None, properties)))
     return found
 
@@ -186,17 +162,10 @@ def looked(texts: list[str], past: list[Past], now: int) -> tuple[PersonStage, P
     return stage, p
 
 
-def example(dice: Dice) -> tuple[list[str], list[Past], list[int]]:
-    return [calls(dice) for _ in range(4)], pasts(dice), [dice.below(25) for _ in range(1 + dice.below(3))]
-
-
-@given(drawn(example))
+@given(drawn(lambda dice: ([call_of(dice) for _ in range(5)], past_of(dice), [500 * dice.below(25) for _ in range(2)])))
 def test_the_evidence_agrees_with_the_value(example: tuple[list[str], list[Past], list[int]]) -> None:
     texts, past, later = example
-    latest = max(event.t for _, event in past)
-    now = latest
-    for step in sorted(later):
-        now = max(now, latest + 500 * step)
+    for now in [max(event.t for _, event in past) + after for after in (0, *later)]:
         stage, p = looked(texts, past, now)
         found = Evidence(past, now, ZONE)
         for text in texts:
