@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from operators.change import Past
-from operators.explain import Ahead, Explain, Explanation, Turn, kept_from
+from operators.explain import Ahead, Explain, Explanation, kept_from
 from operators.instants import format_instant
 from operators.lane.live import Live, Onlooker, read_live
 from operators.language.canonical import canonical
@@ -110,7 +109,7 @@ def _answer(plan: Plan, segment: Segment, live: Live, basis: Basis, at: int, who
         told.rule is not None,
         told.member,
         _instant(told.since),
-        _cause(told.turn, past),
+        _cause(told, live, plan),
         _instant(min((event.t for _, event in past), default=None)),
         _instant(whole),
         _notes(live, basis, whole, at),
@@ -147,12 +146,13 @@ def _change(ahead: Ahead, at: int, *, member: bool) -> Change | None:
     return Change(format_instant(ahead.at), ahead.at - at, member, because)
 
 
-def _cause(turn: Turn | None, past: list[Past]) -> dict[str, str | bool] | None:
+def _cause(told: Explanation, live: Live, plan: Plan) -> dict[str, str | bool] | None:
     """The cause as a transition has it, of an event with its name."""
-    if turn is None or "event" not in turn.cause:
-        return None if turn is None else turn.cause
-    names = [event.name or event.kind for _, event in past if event.message_id == turn.cause["event"]]
-    return {**turn.cause, "name": names[-1]} if names else turn.cause
+    if told.turn is None:
+        return {"plan": plan.version} if live.adopted and told.member and told.since == live.now else None
+    cause = told.turn.cause
+    names = [event.name or event.kind for _, event in live.past if event.message_id == cause.get("event")]
+    return {**cause, "name": names[-1]} if names else cause
 
 
 def _instant(ms: int | None) -> str | None:

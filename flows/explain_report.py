@@ -65,7 +65,7 @@ def _by(answer: Answer) -> str:
     cause = answer.cause or {}
     if "event" in cause:
         return f", by {cause.get('name', 'the event')} ({cause['event']})"
-    return ", as time passed" if "time" in cause else ""
+    return ", as time passed" if "time" in cause else ", as the plan takes effect" if "plan" in cause else ""
 
 
 def _ahead(answer: Answer, out: Console) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from operators.instants import format_instant
 from operators.language.calls import CALLS
-from operators.language.calls.held import condition
-from operators.language.canonical import arguments_of, canonical
+from operators.language.canonical import canonical
 from operators.language.check import kind_of
-from operators.language.dates import local, zone_of
 from operators.language.durations import format_duration
 from operators.language.evidence import Evidence, Piece, looked_at
 from operators.language.expressions import operands
 from operators.language.nodes import And, Call, Const, Duration, If, ListOf, Neg, Node, Not, Or, Trait
+from operators.language.remarks import remarks
 from operators.language.slots import at_path
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ class Parts:
             canonical(node),
             value,
             value is True if asked or kind_of(node) == "boolean" else None,
-            tuple(self._notes(node, pieces)),
+            tuple(remarks(self, node, pieces)) if isinstance(node, Call) else (),
             tuple(_shown(piece, node) for piece in events),
             len(pieces) - len(events),
             tuple(self._inside(node, level)),
@@ -115,7 +114,7 @@ class Parts:
     def _inside(self, node: Node, level: int) -> Iterator[Part]:
         """The parts of a part: those that are constants are left out, and a definition is told once."""
         if isinstance(node, Call) and node.name in ("segment", "in_segment_for"):
-            if self._opens(f"segment {node['id']}") and (self._deep or level == 0):
+            if (self._deep or level == 0) and self._opens(f"segment {node['id']}"):
                 yield self._part(self.segments[node["id"]].when, asked=True, level=level + 1)
             return
         if isinstance(node, Call) and node.name == "computed" and not self._opens(canonical(node)):
@@ -136,43 +135,6 @@ class Parts:
         if isinstance(node, Trait):
             return self.evidence.of_trait(node)
         return self.evidence.of(node) if isinstance(node, Call) else []
-
-    def _notes(self, node: Node, pieces: list[Piece]) -> Iterator[str]:
-        if not isinstance(node, Call):
-            return
-        if node.name in _NOTES:
-            yield _NOTES[node.name](self, node)
-        if self.evidence is None or (node["events"] is None and node["steps"] is None):
-            return
-        mark = self.evidence.mark(node) if node["after"] is not None else None
-        chosen = self.evidence.chosen(node) if node["same"] is not None else None
-        if mark is not None:
-            yield f"after {_named(mark)}"
-        if chosen is not None:
-            value = at_path(chosen.event.properties, node["same"])
-            yield f"{'.'.join(node['same'])} is {plain(value)}, as of {_named(chosen)}"
-        texts = dict(arguments_of(node))
-        if node["after"] is not None and mark is None:
-            yield f"none, since there is no {texts['after']} to come after"
-        elif node["same"] is not None and chosen is None:
-            yield f"none, since there is no {texts['as_']} with a {'.'.join(node['same'])}"
-        elif not pieces:
-            yield self._none(self.evidence, node)
-
-    def _none(self, evidence: Evidence, call: Call) -> str:
-        """Why there is no event."""
-        out = evidence.left_out(call)
-        if out is not None:
-            texts = dict(arguments_of(call))
-            filters = " and ".join(f"{name}={texts[name]}" for name in out[1])
-            return f"none: the latest, {_named(out[0])}, is left out by {filters}"
-        if call["property"] is not None and evidence.kept(call):
-            return f"none has a usable {'.'.join(call['property'])}"
-        if call.name in ("restarted", "regularly") and (every := evidence.all_of(call)):
-            return f"none: the latest is {_named(every[-1])}"
-        if call["steps"] is not None:
-            return "no step was done in time" if call["within"] is not None else "no step was done"
-        return "no such event" if self.is_whole(call) else "no such event in the history that is kept"
 
 
 def _is_constant(node: Node) -> bool:
@@ -195,41 +157,3 @@ def _shown(piece: Piece, node: Node) -> Shown:
         piece.role,
         {name: value for name, value in found.items() if value is not None},
     )
-
-
-def _named(piece: Piece) -> str:
-    return f"{piece.event.name} of {format_instant(piece.event.t)} ({piece.event.message_id})"
-
-
-def plain(value: Any) -> str:
-    """A value in a sentence.
-
-    >>> plain("c1"), plain(1.0), plain([True, None])
-    ("'c1'", '1', '[True, None]')
-    """
-    return repr(int(value)) if type(value) is float and value.is_integer() else repr(value)
-
-
-def _membership(parts: Parts, call: Call) -> str:
-    segment, entry = parts.segments[call["id"]], parts.entry(call["id"])
-    title = f"{segment.title}: " if segment.title else ""
-    return f"{title}in it since {format_instant(entry)}" if entry is not None else f"{title}not in it"
-
-
-def _held(parts: Parts, call: Call) -> str:
-    entry = parts.entry(condition(call))
-    return f"its condition is true since {format_instant(entry)}" if entry is not None else "its condition is not true"
-
-
-def _calendar(parts: Parts, _call: Call) -> str:
-    zone = zone_of(parts.p, parts.zone)
-    return f"it is {local(parts.now, zone):%A, %Y-%m-%d %H:%M} in {zone.key}"
-
-
-_NOTES: dict[str, Callable[[Parts, Call], str]] = {
-    "segment": _membership,
-    "in_segment_for": _membership,
-    "held": _held,
-    **dict.fromkeys(("today", "anniversary", "weekday", "day", "month", "hour"), _calendar),
-}
-"""What there is to say of a call besides its value and its events."""

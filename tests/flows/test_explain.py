@@ -212,7 +212,8 @@ def test_a_plan_that_is_newer_than_the_state_is_told_as_it_will_be(state: Path) 
     answer = explain_person(state, "anna", plan, "new")
     assert answer.notes == ["the state is of another version of the plan; this is what the given version makes of it"]
     # It takes effect now; the history alone would tell of an earlier entry.
-    assert (answer.member, answer.since, answer.cause) == (True, "2026-01-05T00:40:00.000Z", None)
+    assert (answer.member, answer.since, answer.cause) == (True, "2026-01-05T00:40:00.000Z", {"plan": plan.version})
+    assert shown(answer).splitlines()[1] == "  since 2026-01-05T00:40:00.000Z, as the plan takes effect"
     assert explain_person(state, "anna", plan, "new", BASE_MS + 30 * MINUTE).since == "2026-01-05T00:20:00.000Z"
 
 
