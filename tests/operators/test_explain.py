@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher
 from operators.explain import Ahead, Explain, Explanation, kept_from, narrow
-from operators.lane.history import past_of
+from operators.lane.history import PersonHistory
 from operators.lane.keys import META, Meta, person_key
 from operators.lane.lane import Lane, person_of
 from operators.lane.live import Live, Onlooker
@@ -58,7 +58,7 @@ def live_of(store: MemoryStore, person: str) -> Live:
     raw, known = store.get(META), person_of(store.get(person_key(person)))
     assert raw is not None
     assert known is not None
-    return Live(known, msgspec.msgpack.decode(raw, type=Meta), [])
+    return Live(known, msgspec.msgpack.decode(raw, type=Meta), [], [])
 
 
 def settled(told: Explanation) -> Explanation:
@@ -68,7 +68,7 @@ def settled(told: Explanation) -> Explanation:
 
 def explained(plan: Plan, store: MemoryStore, person: str, segment: str, at: int) -> Explanation:
     """As the state tells it from its own instant on, else as the history does; where both can, they tell the same."""
-    live, past, explain = live_of(store, person), past_of(store, person), Explain(plan, segment)
+    live, past, explain = live_of(store, person), PersonHistory(store, person).whole(), Explain(plan, segment)
     told = explain.at(person, past, at)
     if at >= live.now:
         assert settled(told) == settled(explain.live(Onlooker(plan).stage, live.person, past, live.now, at))
@@ -136,7 +136,7 @@ GIVEN = [track("A", 0, x=1), track("A", 10 * SECOND, x=2), track("B", 20 * SECON
 def rule_of(rule: str, others: dict[str, str] | None = None, *, deep: bool = False, most: int = 3) -> Part:
     """The rule of the segment `it` as it is told."""
     plan = make_plan({"it": rule, **(others or {})})
-    told = Explain(plan, "it", deep=deep, most=most).at("u", past_of(ran(plan, GIVEN), "u"), BASE_MS + 30 * SECOND).rule
+    told = Explain(plan, "it", deep=deep, most=most).at("u", PersonHistory(ran(plan, GIVEN), "u").whole(), BASE_MS + 30 * SECOND).rule
     assert told is not None
     return told
 
@@ -245,7 +245,7 @@ def test_what_is_said_of_a_part(rule: str, expected: list[str]) -> None:
 
 def ahead_of(rule: str) -> Ahead:
     plan = make_plan({"it": rule, "late": "did('C', within='30s')"})
-    return Explain(plan, "it").at("u", past_of(ran(plan, GIVEN), "u"), BASE_MS + 30 * SECOND).ahead
+    return Explain(plan, "it").at("u", PersonHistory(ran(plan, GIVEN), "u").whole(), BASE_MS + 30 * SECOND).ahead
 
 
 COMES: dict[str, tuple[int | None, list[tuple[str, Any]]]] = {
@@ -280,7 +280,7 @@ def test_a_change_that_does_not_come_is_not_looked_for_without_end() -> None:
 
 def test_a_person_is_unknown_before_the_first_event() -> None:
     plan = make_plan({"it": "everyone"})
-    past = past_of(ran(plan, GIVEN), "u")
+    past = PersonHistory(ran(plan, GIVEN), "u").whole()
     before = Explain(plan, "it").at("u", past, BASE_MS - 1)
     assert (before.member, before.since, before.rule, before.ahead) == (False, None, None, Ahead())
     assert Explain(plan, "it").at("u", past, BASE_MS).member
@@ -291,7 +291,7 @@ def test_a_person_is_unknown_before_the_first_event() -> None:
 
 def test_the_history_is_whole_behind_the_last_event_that_it_lacks() -> None:
     store = ran(make_plan({"it": "did('A')"}), GIVEN)
-    past, p = past_of(store, "u"), live_of(store, "u").person
+    past, p = PersonHistory(store, "u").whole(), live_of(store, "u").person
     assert kept_from(past, p) is None
     assert kept_from(past[1:], p) == BASE_MS + 10 * SECOND
     assert kept_from([past[0], *past[2:]], p) == BASE_MS + 20 * SECOND
@@ -301,7 +301,7 @@ def test_the_history_is_whole_behind_the_last_event_that_it_lacks() -> None:
 def test_the_state_knows_of_events_that_are_not_kept_any_more() -> None:
     plan = make_plan({"it": "count('A') >= 2 and count('A', within='1m') >= 1 and did('D', within='15s') and did('D')"})
     store = ran(plan, GIVEN)
-    live, past = live_of(store, "u"), past_of(store, "u")[1:]
+    live, past = live_of(store, "u"), PersonHistory(store, "u").whole()[1:]
     told = Explain(plan, "it").live(Onlooker(plan).stage, live.person, past, live.now, live.now, kept_from(past, live.person)).rule
     assert told is not None
     ever, lately = told.parts[0].parts[0], told.parts[1].parts[0]
@@ -322,7 +322,7 @@ def test_a_plan_is_narrowed_to_what_a_segment_needs() -> None:
 def test_an_event_without_a_name_is_evidence_of_nothing() -> None:
     plan = make_plan({"it": "did('*')"})
     group = json.dumps({"type": "group", "userId": "u", "messageId": "g", "timestamp": stamp(0), "traits": {}}).encode()
-    past = past_of(ran(plan, [group]), "u")
+    past = PersonHistory(ran(plan, [group]), "u").whole()
     assert isinstance(past[0].event, Kept)
     told = Explain(plan, "it").at("u", past, BASE_MS).rule
     assert told is not None
