@@ -10,6 +10,7 @@ from typing import Any
 from operators.lane.keys import PERSONS, PERSONS_END
 from operators.lane.lane import person_of
 from operators.lane.store import Store
+from operators.person import PersonStage
 from operators.plan.checked import Plan
 from schemas.person import Person
 from tests.harness import Run, milliseconds
@@ -26,7 +27,8 @@ def persons_of(store: Store) -> list[Person]:
 
 def members_of(plan: Plan, persons: list[Person]) -> dict[str, set[str]]:
     """The persons of each segment."""
-    return {segment.id: {p.id for p in persons if no in p.members} for no, segment in enumerate(plan.segments)}
+    rules = [rule for rule in PersonStage(plan).rules.rules if not rule.hidden]
+    return {rule.id: {p.id for p in persons if rule.no in p.members} for rule in rules}
 
 
 def days_of(run: Run) -> Counted:

@@ -17,6 +17,7 @@ from operators.lane.memory_store import MemoryStore
 from operators.lane.ports import Batch
 from operators.lane.stats import Met, read_days, read_met
 from operators.lane.store import Store
+from operators.person import PersonStage
 from operators.plan.checked import Plan
 from tests.audited import Counted, days_of, entries_of, persons_of
 from tests.harness import STEPS, Crash, Run, make_plan, run_engine
@@ -41,7 +42,7 @@ def flat(rows: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
 
 
 def engine_of(scenario: Scenario, **how: Any) -> tuple[Plan, Run]:
-    plan = make_plan(scenario.segments, scenario.campaigns, **scenario.settings)
+    plan = make_plan(scenario.segments, scenario.campaigns, scenario.computed, **scenario.settings)
     return plan, run_engine(plan, scenario.lines, until_ms=scenario.until_ms, log_ms=scenario.log_ms, **how)
 
 
@@ -53,7 +54,7 @@ def test_the_days_count_what_was_published_and_crashes_change_nothing(
     _, broken = engine_of(scenario, batches=batches, crash=crash, **interruption)
     assert days_of(whole) == counted(whole.store) == counted(broken.store), f"{scenario}\nbatches {batches}, {interruption}, {crash}"
     assert read_met(whole.store) == read_met(broken.store)
-    persons, ids = persons_of(whole.store), [segment.id for segment in plan.segments]
+    persons, ids = persons_of(whole.store), [rule.id for rule in PersonStage(plan).rules.rules]
     assert persons == persons_of(broken.store)
     entered = {(person, segment) for person, segment, _ in entries_of(whole)}
     assert entered == {(person.id, ids[no]) for person in persons for no in person.entered}
