@@ -1,8 +1,10 @@
-"""The real command `beckon`, made to die at a step of its commit: `job.py [--die STEP:K] [--batch N] [--no-offset-filter] run ...`.
+"""The real command `beckon`, made to die at a step of its commit: `job.py [--die STEP:K] [--batch N] [--fill-events N] [--no-offset-filter]
+run ...`.
 
 `--die after_write:3` ends the process, as `kill -9` does, when it reaches that step for the third time, whichever of its lanes is there.
-`--batch` sets how many records a batch has at most, so that a short stream has many of them. `--no-offset-filter` breaks the engine on
-purpose: records that were applied are applied again when they come again.
+`--batch` sets how many records a batch has at most, so that a short stream has many of them; `--fill-events` how many kept events a step
+of a fill reads, so that there is time to kill it. `--no-offset-filter` breaks the engine on purpose: records that were applied are applied
+again when they come again.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from functools import partial
 import flows.launch
 from flows import cli
 from flows.connectors import kafka_source
+from operators.lane import fill
 from operators.lane.lane import Lane
 from operators.lane.ports import Batch
 from schemas.counts import Counts
@@ -51,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--die", default="")
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--fill-events", type=int)
     parser.add_argument("--no-offset-filter", action="store_true")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
@@ -59,6 +63,8 @@ def main() -> None:
         flows.launch.kafka_job = partial(flows.launch.kafka_job, reached=dying_at(step, int(count)))
     if options.batch:
         kafka_source.MAX_BATCH_RECORDS = options.batch  # type: ignore[attr-defined]  # the name as that module has it
+    if options.fill_events:
+        fill.MOST_EVENTS = options.fill_events
     if options.no_offset_filter:
         without_offset_filter()
     sys.argv = ["beckon", *options.command]

@@ -294,3 +294,47 @@ def test_a_rule_that_does_not_change_does_as_it_did(
     kept = {segment.id for segment in few.segments}
     told = "\n".join([f"{rules} {some} {fewer}", *map(readable, given[:first]), "--", *map(readable, given[first:])])
     assert sorted(map(str, always.came())) == sorted(str(each) for each in changed.came() if each.segment in kept), told
+
+
+def test_back_to_the_first_plan_in_the_middle_of_a_fill() -> None:
+    state, first = State(), make_plan({"a": "did('A', within='2m')", "b": "not segment('a')"})
+    state.run(first, GIVEN)
+    before = members_of(state, first)
+    second = make_plan({"a": "did('A', within='1m')", "c": "count('A', within='5m') >= 2"})
+    lane = Lane(second, state.store, MemoryPublisher(state.output))
+    # Of the three only u is reached: a live lane is swept between its batches.
+    lane.apply(Batch(0, state.offset, [(state.offset, None, track("D", 90 * SECOND, "u"))], wall_ms=BASE_MS + 90 * SECOND))
+    assert {id: person.layout for id, person in state.persons().items()} == {"u": 1, "v": 0, "w": 0}
+    lane.close()
+    state.offset += 1
+    state.run(first, [])
+    assert members_of(state, first) == before
+    # What the second plan did to u is undone; the others never knew of it.
+    came = [(each.person, each.kind, each.segment) for each in state.came() if "plan" in each.cause]
+    assert came == [("u", "exited", "a"), ("u", "entered", "c"), ("u", "exited", "c"), ("u", "entered", "a")]
+
+
+def test_another_zone_takes_effect_for_rules_of_the_calendar() -> None:
+    state, rules = State(), {"a": "hour() >= 12", "b": "did('A')"}
+    state.run(make_plan(rules), GIVEN)
+    before = len(state.came())
+    plan = make_plan(rules, timezone="America/New_York")
+    state.run(plan, [])
+    # It is 19:01 there.
+    expected = [("u", "entered", "a"), ("v", "entered", "a"), ("w", "entered", "a")]
+    assert sorted((each.person, each.kind, each.segment) for each in state.came()[before:]) == expected
+    assert {str(each.cause) for each in state.came()[before:]} == {str({"plan": plan.version})}
+    state.run(plan, [track("D", 6 * 3600 * SECOND, "w")])
+    assert [(each.t - BASE_MS, each.kind) for each in state.came()[before + 3 :]] == [(5 * 3600 * SECOND, "exited")] * 3
+
+
+def test_a_fill_reads_what_came_with_the_check_for_duplicates_and_without() -> None:
+    state, rules = State(), {"b": "did('B')"}
+    state.run(make_plan(rules), [track("A", 0, total=1), track("A", 0, total=1)])
+    state.run(make_plan(rules, duplicates="off"), [track("A", SECOND, total=2), track("A", SECOND, total=2)])
+    state.run(make_plan(rules), [track("A", 2 * SECOND, total=3), track("A", 2 * SECOND, total=3)])
+    new = make_plan(
+        rules | {"sum": "sum('A', 'total') == 8", "first": "first('A', 'total') == 1", "last": "last('A', 'total', within='1d') == 3"}
+    )
+    state.run(new, [])
+    assert members_of(state, new) == {"u": {"sum", "first", "last"}}
