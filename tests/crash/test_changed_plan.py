@@ -27,8 +27,10 @@ from operators.plan.checked import Plan
 from tests.command import events, write_lines
 from tests.crash.outcome import State, read_state
 from tests.crash.process import BECKON, JOB, Process, run
+from tests.dice import Dice, drawn
+from tests.drawn_rules import segments
 from tests.harness import STEPS, Crash, CrashError, make_plan
-from tests.strategies import campaigns, lines, plan_settings, readable, segments
+from tests.strategies import campaigns, lines, plan_settings, readable
 
 # A lane that crashes
 
@@ -110,17 +112,16 @@ class Run:
         return {name: value for name, value in msgspec.structs.asdict(self.meta).items() if name != "commit_no"}
 
 
-@st.composite
-def changing_plans(draw: Any) -> list[Plan]:
+def changing_plans(dice: Dice) -> list[Plan]:
     """The first plan and up to three others, with settings of their own; those of one segment id mostly have different rules."""
     made = []
-    for _ in range(draw(st.integers(2, 4))):
-        rules = draw(segments(3))
-        told = draw(campaigns(list(rules)))
+    for _ in range(2 + dice.below(3)):
+        rules = segments(dice, 3)
+        told = campaigns(dice, list(rules))
         for campaign in told.values():
             if campaign["on"].startswith(("enters", "exits")):
-                campaign["existing"] = draw(st.booleans())
-        made.append(make_plan(rules, told, **draw(plan_settings())))
+                campaign["existing"] = dice.chance(5)
+        made.append(make_plan(rules, told, **plan_settings(dice)))
     return made
 
 
@@ -141,7 +142,7 @@ def short_steps() -> Iterator[None]:
         yield
 
 
-@given(st.data(), changing_plans(), lines(25), st.integers(0, 2))
+@given(st.data(), drawn(changing_plans), lines(25), st.integers(0, 2))
 def test_crashes_while_the_plan_changes_are_not_seen(data: st.DataObject, plans: list[Plan], given: list[bytes], behind: int) -> None:
     order = data.draw(turns(len(plans)))
     crashes = data.draw(st.sets(st.builds(Crash, st.integers(0, len(order)), st.sampled_from(STEPS)), min_size=1, max_size=5))
