@@ -72,7 +72,7 @@ def layout_of(plan: Plan, rules: Rules) -> Layout:
 
 def kept_by(slot: Slot) -> tuple[str, str]:
     """What a slot keeps of which events, and what is needed of that: two slots alike in both have the same state of the same person."""
-    return f"{type(slot).__name__} {slot.key}", slot.needs()
+    return f"{slot.measure()} {slot.key}", slot.needs()
 
 
 class Difference(NamedTuple):

@@ -71,7 +71,9 @@ class Met(msgspec.Struct, array_like=True):
             self.mismatched[comparison] = self.mismatched.get(comparison, 0) + n
 
 
-_encode = msgspec.msgpack.Encoder().encode
+# What is stored has one order: a set has another in each process, and what comes first hangs on the batches.
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_encode_met = msgspec.msgpack.Encoder().encode
 _decode_day = msgspec.msgpack.Decoder(Day).decode
 _decode_met = msgspec.msgpack.Decoder(Met).decode
 
@@ -123,7 +125,7 @@ class Stats:
         met = self._met
         met.include(Met(mismatched=dict(self._mismatched)))
         if self._met_changed or self._mismatched:
-            writes.put(MET, _encode(met))
+            writes.put(MET, _encode_met((sorted(met.filled), dict(sorted(met.mismatched.items())))))
             self._met_changed = False
             self._mismatched.clear()
 

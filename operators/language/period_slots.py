@@ -34,6 +34,9 @@ class PeriodSlot(PartSlot):
         self.zone = context.zone
         self.elapsed = call.name in ("since", "since_first")
 
+    def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
+        return [None, self.carried(before[1], filled[1] if filled is not None else None)]
+
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         return self._bring(self.each.add, p, t, n, properties, now)
 

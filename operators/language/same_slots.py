@@ -41,20 +41,17 @@ class PartSlot(Slot):
     def shown(self, shown: bool) -> None:
         self.each.shown = shown
 
+    def measure(self) -> str:
+        return f"{super().measure()} of {self.each.measure()}"
+
     def needs(self) -> str:
-        return f"{type(self.each).__name__} {self.each.needs()}".rstrip()
+        return str(self.each.needs())
 
     def is_enough(self, needs: str) -> bool:
-        measure, _, its = needs.partition(" ")
-        return measure == type(self.each).__name__ and bool(self.each.is_enough(its))
+        return bool(self.each.is_enough(needs))
 
-    def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
-        known: dict[str, Any] = filled[4] if filled is not None else {}
-        parts = {key: [latest, self._carried(inner, known.get(key))] for key, (latest, inner) in before[4].items()}
-        return [None, *before[1:4], parts]
-
-    def _carried(self, inner: list[Any] | None, part: list[Any] | None) -> list[Any] | None:
-        filled = part[1] if part is not None else None
+    def carried(self, inner: list[Any] | None, filled: list[Any] | None) -> list[Any] | None:
+        """What the measure goes on with."""
         return filled if inner is None else self.each.carry(inner, filled)
 
     def settle(self) -> None:
@@ -95,6 +92,11 @@ class SameSlot(PartSlot):
     def __init__(self, each: Any, call: Call, context: Context) -> None:
         super().__init__(each, call, context)
         self.path: tuple[str, ...] = call["same"]
+
+    def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
+        known: dict[str, Any] = filled[4] if filled is not None else {}
+        parts = {key: [latest, self.carried(inner, known.get(key, [0, None])[1])] for key, (latest, inner) in before[4].items()}
+        return [None, *before[1:4], parts]
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = at_path(properties, self.path)

@@ -64,6 +64,10 @@ class Slot:
         """How far back the events lie that the slot looks at, in ms; None where it looks at all."""
         return None if self.within is None or self.after or not self.windows else self.windows * self.within
 
+    def measure(self) -> str:
+        """What it is that the slot measures, as a name."""
+        return type(self).__name__
+
     def is_enough(self, needs: str) -> bool:
         """True where a state that was kept for such needs holds all that this slot needs."""
         return needs == self.needs()

@@ -338,3 +338,14 @@ def test_a_fill_reads_what_came_with_the_check_for_duplicates_and_without() -> N
     )
     state.run(new, [])
     assert members_of(state, new) == {"u": {"sum", "first", "last"}}
+
+
+def test_measures_of_events_that_share_a_property_do_not_mix() -> None:
+    stream = [track("A", SECOND * n, x=n % 2) for n in range(6)]
+    counted, dated = "count('A', same='x', as_='A') >= 3", "since('A', same='x', as_='A') < '1d'"
+    state = State()
+    state.run(make_plan({"a": counted, "b": dated}), stream)
+    state.run(plan := make_plan({"a": "everyone", "b": dated, "c": counted}), [])
+    assert members_of(state, plan) == {"u": {"a", "b", "c"}}
+    state.run(plan := make_plan({"c": "count('A', same='x', as_='A') >= 2", "d": "count('A', this='year', same='x', as_='A') == 3"}), [])
+    assert members_of(state, plan) == {"u": {"c", "d"}}
