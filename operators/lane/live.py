@@ -15,7 +15,7 @@ from operators.change import Change, Layout, Past, layout_of
 from operators.decide import Decide
 from operators.emit import Emit
 from operators.lane.history import PersonHistory, by_arrival, read_history
-from operators.lane.keys import META, Kept, Meta, layout_key, person_key
+from operators.lane.keys import FORMAT, META, Kept, Meta, layout_key, person_key
 from operators.lane.lane import person_of
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
@@ -78,15 +78,24 @@ def _in_lane(folder: Path, person: str, onlooker: Onlooker | None) -> Live | Non
     store = open_live(folder)
     try:
         raw = store.get(META)
+        meta = None if raw is None else _meta_of(raw)
         known = person_of(store.get(person_key(person)))
-        if raw is None or known is None:
+        if meta is None or known is None:
             return None
         layout = store.get(layout_key(known.layout))
         names = [id for id, _ in _decode_layout(layout).segments] if layout is not None else []
-        live = Live(known, _decode_meta(raw), read_history(store, person), names)
+        live = Live(known, meta, read_history(store, person), names)
         return live if onlooker is None else _under(live, store, onlooker)
     finally:
         store.close()
+
+
+def _meta_of(raw: bytes) -> Meta:
+    """The lane's standing; UnavailableError where another version of Beckon wrote it in a way that this one does not read."""
+    found = msgspec.msgpack.decode(raw)[0]
+    if found != FORMAT:
+        raise UnavailableError(f"the state has format {found}, this version of Beckon reads {FORMAT}; use the version that made it")
+    return _decode_meta(raw)
 
 
 def _under(live: Live, store: Store, onlooker: Onlooker) -> Live:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher
-from operators.lane.keys import layout_key, person_key
+from operators.lane.keys import FORMAT, META, layout_key, person_key
 from operators.lane.lane import Lane, person_of
 from operators.lane.live import Onlooker, read_live
 from operators.lane.ports import Batch
@@ -125,6 +126,19 @@ def test_what_cannot_be_read_is_refused_in_words(tmp_path: Path) -> None:
         read_live(tmp_path, "nobody")
     with pytest.raises(UsageError, match="was made with the plan test, not with other; give that plan"):
         read_live(tmp_path, "u", Onlooker(make_plan(OLD, name="other")))
+
+
+def test_a_state_of_another_format_is_refused(tmp_path: Path) -> None:
+    with lane_of(tmp_path, make_plan(OLD)) as lane:
+        read(lane, GIVEN)
+    store = open_store(tmp_path / "lane-0")
+    meta = msgspec.msgpack.decode(store.get(META) or b"")
+    writes = store.writes()
+    writes.put(META, msgspec.msgpack.encode([FORMAT + 1, *meta[1:]]))
+    store.write(writes)
+    store.close()
+    with pytest.raises(UnavailableError, match=f"the state has format {FORMAT + 1}, this version of Beckon reads {FORMAT}"):
+        read_live(tmp_path, "u")
 
 
 def test_a_state_that_does_not_say_what_it_means_is_read_by_its_own_plan_alone(tmp_path: Path) -> None:
