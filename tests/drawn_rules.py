@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from operators.language.check import Known, check
+from operators.language.claims import settled
 from operators.language.nodes import Node
 from operators.language.parse import parse, rule
 from tests.dice import Dice
@@ -384,10 +385,17 @@ def rules(dice: Dice, most: int) -> tuple[dict[str, str], dict[str, str]]:
             computed[f"{kind}{i}"] = text
             nodes |= {f"{kind}{i}": rule(text, names[:i], computed=nodes)}
         made[name] = Rules(dice, names[:i], nodes, atoms).checked()
-    return made, computed
+    return opened(made, nodes), computed
 
 
 def segments(dice: Dice, most: int) -> dict[str, str]:
     """Rules alone."""
     names = dice.shuffled(IDS)[: 1 + dice.below(most)]
-    return {name: Rules(dice, names[:i]).checked() for i, name in enumerate(names)}
+    return opened({name: Rules(dice, names[:i]).checked() for i, name in enumerate(names)}, {})
+
+
+def opened(made: dict[str, str], named: Mapping[str, Node]) -> dict[str, str]:
+    """The rules; in place of one that never or always holds, for which a plan is refused, one that may."""
+    while closed := [name for name, _ in settled({name: rule(text, made, computed=named) for name, text in made.items()})]:
+        made = made | dict.fromkeys(closed, "did('A')")
+    return made

@@ -21,6 +21,7 @@ from operators.cases.checked import Case
 from operators.cases.read import is_case_file, read_cases
 from operators.language.canonical import canonical, meaning, version
 from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of, unknown_event, unknown_property
+from operators.language.claims import settled
 from operators.language.durations import parse_duration, shortened, ticked
 from operators.language.nodes import Node
 from operators.language.parse import parse
@@ -232,17 +233,24 @@ class _Reading:
         """The segments in the order of their evaluation."""
         entries = _mapping(tree.value, "segments")
         found: dict[str, Segment] = {}
+        sound: dict[str, Path] = {}
         for id, entry in itertools.islice((entries or {}).items(), MAX_SEGMENTS):
             if not re.fullmatch(SEGMENT_ID[1:-1], id):
                 place = tree.key(("segments", id))
                 self.find("segments.yaml", place, f"the id of a segment must be like 'warm_leads' (a-z, 0-9, _); got {shortened(id)}")
             path: Path = ("segments", id) if isinstance(entry, str) else ("segments", id, "when")
             text = entry if isinstance(entry, str) else entry.get("when") if isinstance(entry, dict) else None
+            before = len(self.findings)
             node = self.rule("segments.yaml", tree, path, text)
             if node is not None:
                 title = entry.get("title", "") if isinstance(entry, dict) else ""
                 found[id] = Segment(id, title, node, version(node))
-        return self.ordered(tree, found)
+                sound |= {id: path} if len(self.findings) == before else {}
+        order = self.ordered(tree, found)
+        # A rule with problems is looked at again when they are mended.
+        for id, problem in settled({segment.id: segment.when for segment in order if segment.id in sound}):
+            self.problems("segments.yaml", tree, sound[id], [problem])
+        return order
 
     def rule(self, file: str, tree: Tree, path: Path, text: Any, *, value: bool = False) -> Node | None:
         """The checked rule that stands at `path`, None where it has problems; `value` says that it need not be true or false."""
