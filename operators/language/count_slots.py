@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from operators.language.nodes import Call
+from operators.language.sizes import LONG, NUMBER, POSITION, Part, Size
 from operators.language.slots import Compared, Slot
 from schemas.person import Person
 
@@ -59,6 +60,13 @@ class CountSlot(Slot):
         """Both know the latest events, the one as many as it needed, the other as many as the history has."""
         times = max(before[1], filled[1] if filled is not None else [], key=len)
         return [None, times if self.steps is None else times[max(len(times) - self.keep, 0) :], *before[2:]]
+
+    def size(self) -> Size:
+        return self.many(Part(NUMBER), self.frame() + Part(LONG))
+
+    def many(self, event: Part, fixed: Part) -> Size:
+        """The size with so much for each event, of which a limited number may be kept."""
+        return Size(fixed, event) if self.steps is None else Size(fixed + Part(event.bytes * self.keep))
 
     @staticmethod
     def time_of(item: Any) -> int:
@@ -181,6 +189,12 @@ class TotalSlot(CountSlot):
     def needs(self) -> str:
         return ""
 
+    def timed(self) -> bool:
+        return False
+
+    def size(self) -> Size:
+        return Size(self.frame() + Part(NUMBER))
+
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)
         if state is None:
@@ -207,6 +221,9 @@ class CountAfterSlot(CountSlot):
     """Positions of the events after the last event of `after`. State: `[armed, positions, position of the last event of after]`."""
 
     __slots__ = ()
+
+    def size(self) -> Size:
+        return self.many(Part(POSITION), self.frame() + Part(LONG + POSITION))
 
     @staticmethod
     def time_of(item: Any) -> int:

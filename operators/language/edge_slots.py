@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from operators.decode import storable
 from operators.language.nodes import Call
+from operators.language.sizes import LONG, NUMBER, POSITION, Part, Size
 from operators.language.slots import Compared, Slot, at_path, marks_of, next_mark
 from schemas.person import Person
 
@@ -55,6 +56,13 @@ class LatestSlot(Slot):
         self.opaque |= uses is None
         if self.look is None:
             self.durations |= {int(ms) for _, ms in uses or ()}
+
+    def timed(self) -> bool:
+        return bool(self.marks)
+
+    def size(self) -> Size:
+        value = Part(0, 1) if self.look is not None else Part(1)
+        return Size(self.frame() + Part(NUMBER) + value + Part(LONG + POSITION if self.after else 0))
 
     def settle(self) -> None:
         self.shortest = 0 if self.opaque else min(self.durations, default=inf)
@@ -129,6 +137,10 @@ class LatestTestSlot(LatestSlot):
         assert test is not None
         self.look = lambda properties: test(properties, 0) is True
 
+    def size(self) -> Size:
+        fixed = super().size().fixed
+        return Size(Part(fixed.bytes + 1))
+
 
 class EarliestSlot(Slot):
     """The earliest event in the window, or the value of its property: `since_first` and `first`.
@@ -152,6 +164,14 @@ class EarliestSlot(Slot):
 
     def settle(self) -> None:
         self.marks = marks_of(self.durations, self.within)
+
+    def timed(self) -> bool:
+        return bool(self.marks)
+
+    def size(self) -> Size:
+        event = Part(POSITION) + (Part(0, 1) if self.look is not None else Part(1))
+        fixed = self.frame() + Part(LONG + POSITION)
+        return Size(fixed + event) if self.within is None and not self.after else Size(fixed, event)
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from operators.language.millionths import millionths, number, stored
 from operators.language.nodes import Call
+from operators.language.sizes import LONG, NOTHING, NUMBER, POSITION, Part, Size
 from operators.language.slots import Slot, at_path
 from operators.language.values import key_of, rank, value_of
 from schemas.person import Person
@@ -32,6 +33,14 @@ class EventsSlot(Slot):
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)
         self.whole = self.within is None and not self.after
+
+    def size(self) -> Size:
+        return self.with_value(Part(NUMBER))
+
+    def with_value(self, value: Part, more: Part = NOTHING) -> Size:
+        """The size where each event has such a value, and the state so much more."""
+        fixed = self.frame() + Part(NUMBER + POSITION) + more
+        return Size(fixed) if self.whole else Size(fixed, Part(POSITION) + value)
 
     def new(self) -> list[Any]:
         """The state before the first event."""
@@ -129,6 +138,9 @@ class SumSlot(EventsSlot):
 
     __slots__ = ()
 
+    def size(self) -> Size:
+        return self.with_value(Part(NUMBER), Part(NUMBER))
+
     def new(self) -> list[Any]:
         return [*super().new(), 0]
 
@@ -176,6 +188,10 @@ class LargestSlot(EventsSlot):
         super().__init__(no, call, context)
         self.whole = False
 
+    def size(self) -> Size:
+        size = super().size()
+        return size if self.within is not None or self.after else Size(size.fixed + size.event)
+
     def look(self, properties: dict[str, Any]) -> Any:
         value = millionths(at_path(properties, self.property or ()))
         return None if value is None else stored(self.sign * value)
@@ -214,6 +230,9 @@ class MostSlot(EventsSlot):
     """The most frequent value; the fourth item of the state counts each, by its key."""
 
     __slots__ = ()
+
+    def size(self) -> Size:
+        return self.with_value(Part(0, 1), Part(LONG))._replace(value=Part(NUMBER, 1))
 
     def new(self) -> list[Any]:
         return [*super().new(), {}]

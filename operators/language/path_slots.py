@@ -6,6 +6,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from operators.language.nodes import Call, Step
+from operators.language.sizes import LONG, NUMBER, POSITION, Part, Size
 from operators.language.slots import Handler, Slot
 from schemas.person import Person
 
@@ -42,6 +43,9 @@ class PathSlot(Slot):
             else:
                 stages.append(Stage(1 << bit, 0))
         self.stages = tuple(stages)
+
+    def size(self) -> Size:
+        return Size(self.frame() + Part(LONG + LONG + NUMBER * len(self.stages) + NUMBER), Part(POSITION + NUMBER))
 
     def at(self, name: str) -> Handler:
         """Takes in events of this name."""

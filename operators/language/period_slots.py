@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from operators.language.dates import longest, start_of_period, zone_of
 from operators.language.nodes import Call
 from operators.language.same_slots import PartSlot
+from operators.language.sizes import Size
 from schemas.person import Person
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class PeriodSlot(PartSlot):
 
     def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
         return [None, self.carried(before[1], filled[1] if filled is not None else None)]
+
+    def size(self) -> Size:
+        inner: Size = self.each.size()
+        return inner._replace(fixed=self.frame() + inner.fixed)
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         return self._bring(self.each.add, p, t, n, properties, now)

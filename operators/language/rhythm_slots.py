@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from operators.language.nodes import Call
+from operators.language.sizes import LONG, NUMBER, Part, Size
 from operators.language.slots import Slot
 from schemas.person import Person
 
@@ -24,6 +25,12 @@ class RegularSlot(Slot):
         self.every: int = call["every"]
         self.least: int = call["at_least"]
         self.periods: int = call["of"]
+
+    def timed(self) -> bool:
+        return True
+
+    def size(self) -> Size:
+        return Size(self.frame() + Part(LONG), Part(NUMBER))
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         start = now - self.every * self.periods
@@ -62,6 +69,9 @@ class RestartSlot(Slot):
     def __init__(self, no: int, call: Call, context: Context) -> None:
         super().__init__(no, call, context)
         self.silent: int = call["silent"]
+
+    def size(self) -> Size:
+        return Size(self.frame() + Part(LONG + NUMBER), Part(NUMBER))
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         state = p.slots.get(self.no)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from operators.language.nodes import Call
+from operators.language.sizes import LONG, NUMBER, POSITION, SHORT, Part, Size
 from operators.language.slots import Compared, Slot, at_path
 from operators.language.values import key_of
 from schemas.person import Person, new_person
@@ -57,6 +58,9 @@ class PartSlot(Slot):
     def settle(self) -> None:
         self.each.settle()
 
+    def timed(self) -> bool:
+        return bool(self.each.timed())
+
     def some(self) -> Callable[[Person, int], bool]:
         """Whether there is an event, as the measure of `did` gives it."""
         read = self.reading()
@@ -97,6 +101,12 @@ class SameSlot(PartSlot):
         known: dict[str, Any] = filled[4] if filled is not None else {}
         parts = {key: [latest, self.carried(inner, known.get(key, [0, None])[1])] for key, (latest, inner) in before[4].items()}
         return [None, *before[1:4], parts]
+
+    def size(self) -> Size:
+        inner: Size = self.each.size()
+        # Of each value a pair: the time of its latest event, and the state of the measure.
+        value = Part(SHORT + NUMBER, 1) + inner.fixed + inner.value
+        return Size(self.frame() + Part(2 * POSITION + LONG, 1), inner.event, value)
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = at_path(properties, self.path)

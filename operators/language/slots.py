@@ -20,6 +20,7 @@ from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from operators.language.nodes import Call
+from operators.language.sizes import KEY, NUMBER, SHORT, Part, Size
 from schemas.person import SLOT_BITS, Person
 
 if TYPE_CHECKING:
@@ -76,6 +77,18 @@ class Slot:
         """The state to go on with where there is one that was kept for other needs, and one that was filled from the history as far as that
         goes (None: from nothing)."""
         raise NotImplementedError(type(self).__name__)
+
+    def timed(self) -> bool:
+        """True where its value may change though nothing happens."""
+        return self.within is not None
+
+    def size(self) -> Size:
+        """The most that it takes of a person's stored state, `frame` included."""
+        raise NotImplementedError(type(self).__name__)
+
+    def frame(self) -> Part:
+        """What each slot takes: its number, the head of its state, and the instant that it is armed for, there and in the heap."""
+        return Part(KEY + SHORT + (2 * NUMBER if self.timed() else 1))
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         """An event of the slot that satisfies its `where`."""
@@ -155,6 +168,12 @@ class TimerSlot(Slot):
         super().__init__(no, _NO_EVENTS, context)
         self.next = next
 
+    def timed(self) -> bool:
+        return True
+
+    def size(self) -> Size:
+        return Size(self.frame())
+
     def rearm(self, p: Person, state: list[Any], now: int) -> None:
         self.start_anew(p, now)
 
@@ -191,6 +210,9 @@ class DurationSlot(TimerSlot):
 
     def settle(self) -> None:
         self.marks = marks_of(self.durations, None)
+
+    def timed(self) -> bool:
+        return bool(self.marks)
 
     def mark(self, p: Person, now: int) -> int | None:
         """The earliest instant after `now` at which a comparison of the duration may change."""

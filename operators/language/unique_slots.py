@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from operators.language.sizes import LONG, POSITION, Part, Size
 from operators.language.slots import Slot, at_path
 from operators.language.values import key_of, value_of
 from schemas.person import Person
@@ -15,6 +16,9 @@ class DistinctSlot(Slot):
 
     __slots__ = ()
     windows = 1
+
+    def size(self) -> Size:
+        return Size(self.frame() + Part(LONG + POSITION), value=Part(POSITION, 1))
 
     def add(self, p: Person, t: int, n: int, properties: dict[str, Any], now: int) -> int:
         value = at_path(properties, self.property or ())
