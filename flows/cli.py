@@ -33,7 +33,7 @@ def _example(*commands: str) -> str:
 
 
 app.command("run", epilog=_example(*run.EXAMPLES))(run.run)
-app.command("lint", epilog=_example(lint.EXAMPLE))(lint.lint)
+app.command("lint", epilog=_example(*lint.EXAMPLES))(lint.lint)
 app.command("test", epilog=_example(*test.EXAMPLES))(test.test)
 app.command("replay", epilog=_example(*replay.EXAMPLES))(replay.replay)
 app.add_typer(plan.plan, name="plan")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from operators.cases.checked import Case
 from operators.plan.checked import Plan
+from operators.plan.notes import notes
 from operators.plan.read import read_plan, read_tested_plan
-from schemas.errors import Finding, FindingsError, UnavailableError, UsageError
+from schemas.errors import Finding, FindingsError, Note, UnavailableError, UsageError
 
 Read = TypeVar("Read")
 
@@ -22,6 +24,12 @@ def open_plan(folder: Path) -> Plan:
 def open_tested_plan(folder: Path) -> tuple[Plan, tuple[Case, ...]]:
     """The checked plan with its checked cases; errors as those of `open_plan`."""
     return _open(folder, read_tested_plan)
+
+
+def notes_of(folder: Path, plan: Plan) -> list[Note]:
+    """What is worth knowing of the plan that was read from the folder."""
+    texts, _ = _texts(folder)
+    return [replace(note, file=str(folder / note.file)) for note in notes(plan, texts)]
 
 
 def _open(folder: Path, read: Callable[[Mapping[str, str]], Read]) -> Read:

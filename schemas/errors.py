@@ -50,6 +50,18 @@ class Finding:
         return f"{self.file}:{self.line}:{self.column}: {self.text}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Note(Finding):
+    """One thing that is worth knowing of a checked file, and may well be meant.
+
+    >>> str(Note("segments.yaml", 3, 9, "everybody in 'keen' is in 'viewers' too"))
+    "segments.yaml:3:9: note: everybody in 'keen' is in 'viewers' too"
+    """
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: note: {self.text}"
+
+
 class FindingsError(BeckonError):
     """All findings of a check at once, sorted by place."""
 

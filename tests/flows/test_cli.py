@@ -94,7 +94,52 @@ def test_what_is_not_there_is_one_sentence_and_3(folder: Path, arguments: tuple[
 def test_lint_of_a_good_plan(folder: Path) -> None:
     done = beckon("lint", "plan", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "plan: no findings in 2 segments and 1 campaign\n", "")
-    assert json.loads(beckon("lint", "plan", "--json", cwd=folder).stdout) == {"plan": "plan", "findings": []}
+    assert json.loads(beckon("lint", "plan", "--json", cwd=folder).stdout) == {"plan": "plan", "findings": [], "notes": []}
+
+
+def test_lint_prints_notes_behind_and_costs_where_asked(folder: Path) -> None:
+    rules = (
+        "segments:\n  looking: did('Product Viewed')\n  keen: sum('Product Viewed', 'price', within='7d') > 100\n  hot: segment('keen')\n"
+    )
+    (folder / "plan" / "segments.yaml").write_text(rules, encoding="utf-8")
+    done = beckon("lint", "plan", "--costs", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, note, *table = done.stdout.splitlines()
+    assert first == "plan: no findings in 3 segments and 1 campaign"
+    assert note == "plan/segments.yaml:3:9: note: everybody in 'keen' is in 'looking' too"
+    assert table == [
+        "segment       timers  bytes a person, at most",
+        "hot           yes     12",
+        "keen          yes     67",
+        "                      + 24 for each event of 'Product Viewed', property='price', within='7d'",
+        "looking       no      26",
+        "all segments  yes     119 and a value",
+        "                      + what grows with events and values",
+    ]
+    told = json.loads(beckon("lint", "plan", "--costs", "--json", cwd=folder).stdout)
+    assert told["notes"] == [{"file": "plan/segments.yaml", "line": 3, "column": 9, "text": "everybody in 'keen' is in 'looking' too"}]
+    assert told["costs"][1] == {
+        "segment": "keen",
+        "timers": True,
+        "bytes": 67,
+        "values": 0,
+        "growing": [{"bytes": 24, "values": 0, "each": "event", "of": "'Product Viewed', property='price', within='7d'"}],
+    }
+    assert [cost["segment"] for cost in told["costs"]] == ["hot", "keen", "looking", "all segments"]
+
+
+def test_a_segment_that_nobody_can_be_in_is_a_finding_to_lint_and_to_a_run(folder: Path) -> None:
+    (folder / "plan" / "segments.yaml").write_text(
+        "segments:\n  looking: did('Product Viewed', within='7d') and not did('Product Viewed')\n", encoding="utf-8"
+    )
+    finding = (
+        "plan/segments.yaml:2:12: a rule must be able to hold and not to hold; "
+        "`did('Product Viewed', within='7d')` and `not did('Product Viewed')` never hold together\n"
+    )
+    done = beckon("lint", "plan", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, finding)
+    done = beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
+    assert (done.returncode, done.stderr.startswith(finding)) == (1, True)
 
 
 def spoil(folder: Path) -> None:
