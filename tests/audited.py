@@ -25,10 +25,15 @@ def persons_of(store: Store) -> list[Person]:
     return [person for _, raw in store.scan(PERSONS, PERSONS_END, 1 << 30) if (person := person_of(raw)) is not None]
 
 
+def ids_of(plan: Plan) -> list[str]:
+    """The segments by their numbers in a person; hidden ones are among them."""
+    return [rule.id for rule in PersonStage(plan).rules.rules]
+
+
 def members_of(plan: Plan, persons: list[Person]) -> dict[str, set[str]]:
-    """The persons of each segment."""
-    rules = [rule for rule in PersonStage(plan).rules.rules if not rule.hidden]
-    return {rule.id: {p.id for p in persons if rule.no in p.members} for rule in rules}
+    """The persons of each segment of the plan."""
+    numbers = {id: no for no, id in enumerate(ids_of(plan))}
+    return {segment.id: {p.id for p in persons if numbers[segment.id] in p.members} for segment in plan.segments}
 
 
 def days_of(run: Run) -> Counted:

@@ -17,11 +17,12 @@ from operators.lane.memory_store import MemoryStore
 from operators.lane.ports import Batch
 from operators.lane.stats import Met, read_days, read_met
 from operators.lane.store import Store
-from operators.person import PersonStage
+from operators.language.calls.held import HIDDEN
 from operators.plan.checked import Plan
-from tests.audited import Counted, days_of, entries_of, persons_of
+from tests.audited import DAY_MS, Counted, days_of, entries_of, ids_of, persons_of
 from tests.harness import STEPS, Crash, Run, make_plan, run_engine
-from tests.strategies import BASE_MS, Scenario, batch_sizes, scenarios, stamp
+from tests.operators.test_change import State
+from tests.strategies import BASE_MS, Scenario, batch_sizes, lines, scenarios, segments, stamp
 
 interruptions = st.fixed_dictionaries({"reopen": st.sets(st.integers(0, 8), max_size=3), "rewind": st.integers(0, 5)})
 crashes = st.builds(Crash, st.integers(0, 6), st.sampled_from(STEPS))
@@ -32,8 +33,8 @@ def counted(store: Store) -> Counted:
     found: Counted = {}
     for number, day in read_days(store):
         kinds = ((id, zip(("entered", "exited"), row, strict=True)) for id, row in day.segments.items())
-        segments = Counter({(id, kind): n for id, row in kinds for kind, n in row if n})
-        found[number] = (segments, flat(day.moves), flat(day.campaigns))
+        changes = Counter({(id, kind): n for id, row in kinds for kind, n in row if n})
+        found[number] = (changes, flat(day.moves), flat(day.campaigns))
     return found
 
 
@@ -54,17 +55,36 @@ def test_the_days_count_what_was_published_and_crashes_change_nothing(
     _, broken = engine_of(scenario, batches=batches, crash=crash, **interruption)
     assert days_of(whole) == counted(whole.store) == counted(broken.store), f"{scenario}\nbatches {batches}, {interruption}, {crash}"
     assert read_met(whole.store) == read_met(broken.store)
-    persons, ids = persons_of(whole.store), [rule.id for rule in PersonStage(plan).rules.rules]
+    persons, ids = persons_of(whole.store), ids_of(plan)
     assert persons == persons_of(broken.store)
     entered = {(person, segment) for person, segment, _ in entries_of(whole)}
     assert entered == {(person.id, ids[no]) for person in persons for no in person.entered}
+
+
+@given(segments(4), segments(4), lines(20), st.integers(0, 20))
+def test_transitions_of_a_changed_plan_are_counted_too(old: dict[str, str], new: dict[str, str], stream: list[bytes], first: int) -> None:
+    state = State()
+    state.run(make_plan(old), stream[:first])
+    state.run(make_plan(new), [])
+    state.run(make_plan(new), stream[first:], end=True)
+    published = Counter((each.t // DAY_MS, each.segment, each.kind) for each in state.came())
+    rows = counted(state.store)
+    assert published == {(day, *change): n for day, (changes, _, _) in rows.items() for change, n in changes.items()}
+    ids = ids_of(make_plan(new))
+    members = Counter(ids[no] for person in state.persons().values() for no in person.members if not ids[no].startswith(HIDDEN))
+    standing = Counter[str]()
+    for (_, id, kind), n in published.items():
+        standing[id] += n if kind == "entered" else -n
+    assert members == +standing
+    entered = {(each.person, each.segment) for each in state.came() if each.kind == "entered" and each.segment in new}
+    assert entered == {(person.id, ids[no]) for person in state.persons().values() for no in person.entered}
 
 
 # --- what rules have met --------------------------------------------------------------------------------------------------------------
 
 
 def met(rules: Mapping[str, str], *lines: bytes, campaigns: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any) -> Met:
-    return read_met(run_engine(make_plan(rules, campaigns, **settings), lines).store)
+    return read_met(run_engine(make_plan(rules, campaigns, **settings), lines, batches=1).store)
 
 
 def track(name: str, n: int, person: str = "u1", **properties: Any) -> bytes:
