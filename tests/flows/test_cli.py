@@ -295,17 +295,19 @@ def change(folder: Path) -> None:
     (folder / "plan" / "campaigns" / "look.yaml").unlink()
 
 
-def test_profile_of_a_person_whom_a_changed_plan_has_not_reached_is_that_of_the_plan_before(folder: Path) -> None:
+def test_profile_of_a_person_whom_a_changed_plan_has_not_reached_is_as_the_plan_makes_it(folder: Path) -> None:
     beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
     before = json.loads(beckon("profile", "show", "p1", "--json", cwd=folder).stdout)["segments"]
     change(folder)
     lane = Lane(open_plan(folder / "plan"), open_store(folder / "out" / "state" / "lane-0"), FilesPublisher(folder / "out"))
     lane.apply(Batch(0, 0, [], wall_ms=0))
     lane.close()
-    assert json.loads(beckon("profile", "show", "p1", *PLAN, "--json", cwd=folder).stdout)["segments"] == before
+    assert json.loads(beckon("profile", "show", "p1", "--json", cwd=folder).stdout)["segments"] == before
+    ahead = json.loads(beckon("profile", "show", "p1", *PLAN, "--json", cwd=folder).stdout)["segments"]
     beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder)
     after = json.loads(beckon("profile", "show", "p1", *PLAN, "--json", cwd=folder).stdout)["segments"]
     assert [(each["segment"], len(each["values"])) for each in after] == [("buyers", 1), ("fans", 1)]
+    assert [each["segment"] for each in ahead] == ["buyers", "fans"]
 
 
 def test_plan_status_says_what_a_changed_plan_brings_and_has_brought(folder: Path) -> None:
