@@ -58,7 +58,7 @@ FEEDS: dict[str, tuple[list[str], str, tuple[int, int, int, int]]] = {
     "a star with equality": (['did("E*", where=x == "1")', 'did("Ea", where=x == "1")'], "Ea", (0, 0, 2, 0)),
     "after": (['did("A", after="B")'], "B", (0, 0, 0, 1)),
     "after a star": (['did("A", after="B*")'], "Ba", (0, 0, 0, 1)),
-    "after itself": (['did("A", after="A")'], "A", (1, 0, 0, 1)),
+    "after itself": (['did(["A", "B"], after="A")'], "A", (1, 0, 0, 1)),
 }
 
 
