@@ -191,7 +191,7 @@ def test_a_segment_that_was_only_named_before_is_taken_apart_where_it_is_due() -
 
 def test_a_rule_is_taken_apart_once_however_often_it_is_referred_to() -> None:
     """Else a plan of 20 segments of which each refers twice to the one before would be told in a million lines."""
-    others = {f"s{n}": f"segment('s{n - 1}') or not segment('s{n - 1}')" for n in range(1, 20)} | {"s0": "did('A')"}
+    others = {f"s{n}": f"segment('s{n - 1}') or did('B{n}') and not segment('s{n - 1}')" for n in range(1, 20)} | {"s0": "did('A')"}
     told = rule_of("segment('s19') or segment('s19')", others, deep=True)
     assert len(msgspec.json.encode(told)) < 20_000
 
