@@ -14,7 +14,8 @@ import msgspec
 
 from operators.change import Change, Difference, Layout, difference, layout_of
 from operators.instants import format_instant
-from operators.lane.keys import LAYOUT, META, Meta, Standing, layout_key
+from operators.lane.keys import LAYOUT, Meta, Standing, layout_key
+from operators.lane.opening import stored_meta
 from operators.lane.rocks import open_live
 from operators.lane.standings import Standings, read_standings, whole_from
 from operators.language.calls.held import HIDDEN
@@ -23,7 +24,6 @@ from operators.person import PersonStage, about_of
 from operators.plan.checked import Plan
 from schemas.errors import UnavailableError, UsageError
 
-_decode_meta = msgspec.msgpack.Decoder(Meta).decode
 _decode_layout = msgspec.msgpack.Decoder(Layout).decode
 
 Wait = Callable[[], float]
@@ -150,10 +150,9 @@ def _read(state: Path, plan: Plan) -> list[_Lane]:
 def _read_lane(folder: Path) -> _Lane | None:
     store = open_live(folder)
     try:
-        raw = store.get(META)
-        if raw is None:
+        meta = stored_meta(store)
+        if meta is None:
             return None
-        meta = _decode_meta(raw)
         layouts = {key: _decode_layout(value) for key, value in store.scan(LAYOUT, layout_key(meta.layout + 1), 1 << 30)}
         present = layouts.pop(layout_key(meta.layout), None)
         if present is None:

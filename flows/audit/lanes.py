@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
-
 from flows.audit.overlaps import Overlaps
 from operators.entries import MOST, entries_since
 from operators.lane.fill import read_layouts
-from operators.lane.keys import META, PERSONS, PERSONS_END, Meta
+from operators.lane.keys import PERSONS, PERSONS_END, Meta
 from operators.lane.lane import person_of
+from operators.lane.opening import stored_meta
 from operators.lane.rocks import open_live
 from operators.lane.stats import Day, Met, read_days, read_met
 from operators.lane.store import Store
@@ -82,11 +81,8 @@ def read_stores(stores: Sequence[Store], plan: Plan, reads: Reads, days: int, ha
 
 
 def _meta(store: Store, plan: Plan) -> Meta | None:
-    raw = store.get(META)
-    if raw is None:
-        return None
-    meta = msgspec.msgpack.decode(raw, type=Meta)
-    if (plan.name, plan.version) != (meta.plan, meta.version):
+    meta = stored_meta(store)
+    if meta is not None and (plan.name, plan.version) != (meta.plan, meta.version):
         raise UsageError(
             f"the state was made with the plan {meta.plan} (version {meta.version}), not with {plan.name} ({plan.version}); give that plan"
         )

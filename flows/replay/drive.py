@@ -14,8 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import msgspec
-
 from flows.lane_step import Reached, no_failpoint
 from flows.opening import Partition
 from flows.replay.inputs import Log
@@ -24,17 +22,14 @@ from flows.replay.spill import Spill
 from flows.run import no_collections
 from flows.stop import stop
 from flows.totals import NUMBERS, Report
-from operators.lane.keys import META, Meta
 from operators.lane.lane import Lane
+from operators.lane.opening import stored_meta
 from operators.lane.ports import Batch
-from operators.lane.store import Store
 from operators.plan.checked import Plan
 from schemas.counts import Counts
 
 CHECKPOINT_S = 10.0
 """A replay that is killed loses the work of about so long."""
-
-_decode_meta = msgspec.msgpack.Decoder(Meta).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,17 +130,11 @@ def _latest(job: Job, side: Side) -> int | None:
     latest: list[int] = []
     for partition in job.log.partitions:
         store = job.scratch.place(partition).store(side)
-        meta = meta_of(store)
+        meta = stored_meta(store)
         store.close()
         if meta is not None and meta.latest is not None:
             latest.append(meta.latest)
     return max(latest, default=None)
-
-
-def meta_of(store: Store) -> Meta | None:
-    """The standing of a lane; None where it has applied nothing."""
-    raw = store.get(META)
-    return None if raw is None else _decode_meta(raw)
 
 
 class _Crew:

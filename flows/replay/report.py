@@ -14,12 +14,13 @@ import msgspec
 
 from flows.replay.comparison import Comparison
 from flows.replay.differences import Difference, Differences, Record
-from flows.replay.drive import Job, check_stop, meta_of
+from flows.replay.drive import Job, check_stop
 from flows.replay.figures import Figures, Tally
 from flows.replay.happenings import DECISION, ENTERED, EXITED, TRIGGER, Happening, side_by_side, stories
 from flows.replay.scratch import Scratch, Side, Standing
 from flows.replay.spill import line_file
 from operators.instants import format_instant
+from operators.lane.opening import stored_meta
 from operators.lane.rocks import RocksStore
 from schemas.output import Stream
 
@@ -118,7 +119,7 @@ def _stores(job: Job, side: Side, opened: ExitStack) -> dict[int, RocksStore]:
 
 def _last(job: Job, stores: Iterable[RocksStore]) -> int | None:
     """The instant at which time ended."""
-    latest = [meta.latest for store in stores if (meta := meta_of(store)) is not None and meta.latest is not None]
+    latest = [meta.latest for store in stores if (meta := stored_meta(store)) is not None and meta.latest is not None]
     return None if not latest else max(latest) if job.to_ms is None else job.until_ms
 
 

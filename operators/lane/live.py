@@ -15,8 +15,9 @@ from operators.change import Change, Layout, Past, layout_of
 from operators.decide import Decide
 from operators.emit import Emit
 from operators.lane.history import PersonHistory, by_arrival, read_history
-from operators.lane.keys import FORMAT, META, Kept, Meta, layout_key, person_key
+from operators.lane.keys import Kept, Meta, layout_key, person_key
 from operators.lane.lane import person_of
+from operators.lane.opening import stored_meta
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
 from operators.person import PersonStage, about_of
@@ -25,7 +26,6 @@ from schemas.errors import UnavailableError, UsageError
 from schemas.person import Person
 
 _decode_layout = msgspec.msgpack.Decoder(Layout).decode
-_decode_meta = msgspec.msgpack.Decoder(Meta).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ def read_live(state: Path, person: str, onlooker: Onlooker | None = None) -> Liv
 def _in_lane(folder: Path, person: str, onlooker: Onlooker | None) -> Live | None:
     store = open_live(folder)
     try:
-        raw = store.get(META)
-        meta = None if raw is None else _meta_of(raw)
+        meta = stored_meta(store)
         known = person_of(store.get(person_key(person)))
         if meta is None or known is None:
             return None
@@ -88,14 +87,6 @@ def _in_lane(folder: Path, person: str, onlooker: Onlooker | None) -> Live | Non
         return live if onlooker is None else _under(live, store, onlooker)
     finally:
         store.close()
-
-
-def _meta_of(raw: bytes) -> Meta:
-    """The lane's standing; UnavailableError where another version of Beckon wrote it in a way that this one does not read."""
-    found = msgspec.msgpack.decode(raw)[0]
-    if found != FORMAT:
-        raise UnavailableError(f"the state has format {found}, this version of Beckon reads {FORMAT}; use the version that made it")
-    return _decode_meta(raw)
 
 
 def _under(live: Live, store: Store, onlooker: Onlooker) -> Live:

@@ -16,18 +16,26 @@ _decode_meta = msgspec.msgpack.Decoder(Meta).decode
 _decode_row = msgspec.msgpack.Decoder(Row).decode
 
 
-def read_meta(plan: Plan, store: Store, partition: int, until_ms: int | None) -> Meta:
-    """The lane's standing; UnavailableError where the state cannot be continued with this plan."""
+def stored_meta(store: Store, otherwise: str = "") -> Meta | None:
+    """The lane's standing as it is stored, None where nothing is; UnavailableError where another version of Beckon wrote it in a way that
+    this one does not read, with what else can be done."""
     raw = store.get(META)
     if raw is None:
-        return Meta(FORMAT, plan.name, plan.version, partition)
-    again = "start with a new --state and a new output (on Kafka: a new name of the plan) and read the input again"
+        return None
     found = msgspec.msgpack.decode(raw)[0]
     if found != FORMAT:
         raise UnavailableError(
-            f"the state has format {found}, this version of Beckon writes {FORMAT}; use the version that made it, or {again}"
+            f"the state has format {found}, this version of Beckon reads {FORMAT}; use the version that made it{otherwise}"
         )
-    meta = _decode_meta(raw)
+    return _decode_meta(raw)
+
+
+def read_meta(plan: Plan, store: Store, partition: int, until_ms: int | None) -> Meta:
+    """The lane's standing; UnavailableError where the state cannot be continued with this plan."""
+    again = "start with a new --state and a new output (on Kafka: a new name of the plan) and read the input again"
+    meta = stored_meta(store, f", or {again}")
+    if meta is None:
+        return Meta(FORMAT, plan.name, plan.version, partition)
     if meta.plan != plan.name:
         raise UnavailableError(f"the state was made with the plan {meta.plan}, this one is {plan.name}; go back to that plan, or {again}")
     if meta.partition != partition:

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 from rocksdict import (
     AccessType,
     BlockBasedOptions,
@@ -26,7 +25,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from operators.lane.keys import META, Meta
+from operators.lane.opening import stored_meta
 from operators.lane.store import Writes
 from schemas.errors import UnavailableError
 
@@ -202,10 +201,7 @@ def read_position(path: Path) -> tuple[int, str]:
         return -1, ""
     store = open_live(path)
     try:
-        raw = store.get(META)
+        meta = stored_meta(store)
     finally:
         store.close()
-    if raw is None:
-        return -1, ""
-    meta = msgspec.msgpack.decode(raw, type=Meta)
-    return meta.offset, meta.hint
+    return (-1, "") if meta is None else (meta.offset, meta.hint)

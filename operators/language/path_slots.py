@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from operators.language.nodes import Call, Step
@@ -12,6 +13,17 @@ from schemas.person import Person
 
 if TYPE_CHECKING:
     from operators.language.compile import Context
+
+
+MOST_STEPS = 64
+"""The bits of an event are one number as the state can hold it."""
+
+
+def steps_of(call: Call, name: str) -> Iterator[str]:
+    """What must be otherwise in the number of the steps."""
+    number = len(call["steps"])
+    if not 2 <= number <= MOST_STEPS:
+        yield f"`{name}()` must have from two to {MOST_STEPS} steps; got {number if number > 1 else 'one'}"
 
 
 class Stage(NamedTuple):

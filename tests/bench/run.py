@@ -8,14 +8,14 @@
     d2  the same in two processes, each with half of the partitions
     e   Beckon, 200 segments, everything on
     replay  `beckon replay` of the same plan over the same events in a file, with its output and report
-    memory, latency         (memory.py, latency.py)
+    memory, latency, fill   (memory.py, latency.py, fill.py)
 
 Every program is run `--runs` times, in an order that turns round each time, so that drift of the machine hits all the same; the median
 counts. Each run is two: on the first 400 records, then on all. The first is what starting and ending costs; the difference of the two, by
 the difference of records, is the steady rate and the CPU time an event. Beckon's runs are bounded: they include the time that passes at
 the end of the input.
 
-    .venv/bin/python -m tests.bench.run                                        everything, about 20 minutes on two cores
+    .venv/bin/python -m tests.bench.run                                        everything, about an hour on two cores
     .venv/bin/python -m tests.bench.run --events 20000 --runs 1 --only b,c     a smoke test
 """
 
@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.bench import compare, latency, memory, peer, plans, topics
+from tests.bench import compare, fill, latency, memory, peer, plans, topics
 from tests.bench.generate import SEED, Shape, cached
 from tests.bench.measure import ROOT, WORK, BenchError, Command, Cost, beckon, replay, run
 from tests.kafka_broker import Broker
@@ -41,7 +41,7 @@ START = 400
 """Records of the run that tells what starting and ending costs."""
 MEANS = 500_000
 """Events from which on the figures mean something."""
-EXTRAS = ("memory", "latency")
+EXTRAS = ("memory", "latency", "fill")
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ ASKS = (
     Ask("kill -9 to first commit, s", ("memory",), lambda m: m["memory"]["restart_s"], 10, most=True),
     Ask("event to committed trigger, p50 ms", ("latency",), lambda m: m["latency"]["p50_ms"], 25, most=True),
     Ask("event to committed trigger, p99 ms", ("latency",), lambda m: m["latency"]["p99_ms"], 100, most=True),
+    Ask("p99 ms while a changed plan is filled, by usual", ("fill",), lambda m: m["fill"]["ratio"], 2, most=True),
 )
 
 
@@ -240,13 +241,13 @@ def report(programs: Sequence[Program], figures: dict[str, dict[str, float]], sm
         by = [f"{mine['rate'] / figures[other]['rate']:.2f}" if other in figures else "-" for other in ("a", "c")]
         rate, cpu_us, whole_rate = mine["rate"], mine["cpu_us"], mine["whole_rate"]
         print(f"{program.key:6} {program.title:50} {rate:10,.0f} {cpu_us:9.1f} {by[0]:>9} {by[1]:>8} {whole_rate:9,.0f}/s")
-    print(f"\n{'asked':45} {'':8} {'measured':>9}")
+    print(f"\n{'asked':47} {'':8} {'measured':>9}")
     rows: list[dict[str, object]] = []
     for ask in ASKS:
         if all(need in figures for need in ask.needs):
             figure = ask.figure(figures)
             word = "not judged" if smoke else "met" if ask.met(figure) else "MISSED"
-            print(f"{ask.what:45} {'<=' if ask.most else '>='} {ask.bound:5} {figure:9.2f}  {word}")
+            print(f"{ask.what:47} {'<=' if ask.most else '>='} {ask.bound:5} {figure:9.2f}  {word}")
             rows.append({"asked": ask.what, "bound": ask.bound, "at_most": ask.most, "measured": figure, "verdict": word})
     return rows
 
@@ -280,6 +281,8 @@ def main() -> int:
         figures["memory"] = memory.measure(asked.events, asked.persons, folder)
     if "latency" in only:
         figures["latency"] = latency.measure(asked.seconds, folder)
+    if "fill" in only:
+        figures["fill"] = fill.measure(asked.events, asked.persons, asked.runs, folder)
     rows = report(programs, figures, asked.events < MEANS)
     if programs:
         print("\nthe transitions of all programs agree" if not findings else "\nTHE PROGRAMS DISAGREE:\n" + "\n".join(findings))
@@ -299,7 +302,7 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(description="Runs the benchmarks; about 20 minutes for all of them.")
+    parser = argparse.ArgumentParser(description="Runs the benchmarks; about an hour for all of them.")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--persons", type=int, help="a tenth of the events unless given")
     parser.add_argument("--runs", type=int, default=3)

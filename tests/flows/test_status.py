@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
+from flows.audit.lanes import read_lanes
 from flows.connectors.memory import MemoryOutput, MemoryPublisher, numbered
 from flows.lane_step import lane_folder
 from flows.status import PlanStatus, SegmentStatus, read_status
 from flows.status_report import about, show
+from operators.lane.keys import FORMAT, META
 from operators.lane.lane import Lane
+from operators.lane.live import read_live
 from operators.lane.ports import Batch
-from operators.lane.rocks import open_store
+from operators.lane.rocks import open_store, read_position
+from operators.language.reads import reads_of
 from operators.plan.checked import Plan
 from schemas.errors import UnavailableError, UsageError
 from tests.harness import make_plan
@@ -257,3 +262,22 @@ def test_no_state_and_the_state_of_another_plan(tmp_path: Path) -> None:
     Job(tmp_path, plan)
     with pytest.raises(UsageError, match="made with the plan test, not with other"):
         read_status(tmp_path, make_plan(OLD, name="other"), nobody_waits)
+
+
+def test_a_state_of_another_format_is_refused_by_all_who_look_at_it(tmp_path: Path) -> None:
+    plan = make_plan(OLD)
+    Job(tmp_path, plan)
+    store = open_store(lane_folder(tmp_path, 0))
+    writes = store.writes()
+    writes.put(META, msgspec.msgpack.encode([FORMAT + 1, {"another": "shape"}]))
+    store.write(writes)
+    store.close()
+    looks: list[Callable[[], object]] = [
+        lambda: read_status(tmp_path, plan, nobody_waits),
+        lambda: read_lanes([tmp_path], plan, reads_of(plan), 30, lambda: False),
+        lambda: read_live(tmp_path, "u01"),
+        lambda: read_position(lane_folder(tmp_path, 0)),
+    ]
+    for look in looks:
+        with pytest.raises(UnavailableError, match=f"the state has format {FORMAT + 1}, this version of Beckon reads {FORMAT}"):
+            look()

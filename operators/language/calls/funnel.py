@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from operators.language.nodes import Call, CallRow, Parameter
-from operators.language.path_slots import PathSlot
+from operators.language.path_slots import PathSlot, steps_of
 from operators.language.slots import Compared
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def compile(context: Context, call: Call, compared: Compared) -> Value:
 
 def check(call: Call) -> Iterator[str]:
     """What must be otherwise in the steps."""
-    if len(call["steps"]) < 2:
-        yield "`funnel()` must have at least two steps; got one"
+    yield from steps_of(call, "funnel")
     if call["steps"][0].negated:
         yield "the first step of `funnel()` must be one that was done; got `not`"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from operators.language.nodes import Call, CallRow, Parameter
-from operators.language.path_slots import PathSlot
+from operators.language.path_slots import PathSlot, steps_of
 from operators.language.slots import Compared
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def compile(context: Context, call: Call, compared: Compared) -> Value:
 
 def check(call: Call) -> Iterator[str]:
     """What must be otherwise in the steps."""
-    if len(call["steps"]) < 2:
-        yield "`sequence()` must have at least two steps; got one"
+    yield from steps_of(call, "sequence")
     if any(step.negated for step in call["steps"]):
         yield "the steps of `sequence()` must be done; a step with `not` stands in `funnel()`"
 

@@ -231,7 +231,7 @@ def test_a_state_of_another_format_is_refused(state: Path) -> None:
     store.write(writes)
     store.close()
     with pytest.raises(
-        UnavailableError, match=rf"the state has format {FORMAT + 1}, this version of Beckon writes {FORMAT}; use the version"
+        UnavailableError, match=rf"the state has format {FORMAT + 1}, this version of Beckon reads {FORMAT}; use the version"
     ):
         lane_over(state)
 

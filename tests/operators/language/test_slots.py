@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from operators.language.count_slots import CountSlot, TotalSlot, _steps
 from operators.language.edge_slots import EarliestSlot, LatestSlot
 from operators.language.feeds import bring
 from operators.language.kinds import COMPARE
+from operators.language.path_slots import MOST_STEPS
 from operators.language.slots import Slot, TimerSlot, marks_of, next_mark
 from operators.person import PersonStage
 from schemas.event import Event
@@ -115,6 +117,15 @@ def test_a_count_after_keeps_no_more_either() -> None:
     someone.do(400 * SECOND, "B")
     assert all(state[1] == [] for state in someone.p.slots.values())
     assert someone.changes == 4
+
+
+def test_a_sequence_of_as_many_steps_as_may_be_fits_the_stored_state() -> None:
+    someone = Someone("sequence(" + ", ".join(["'A'"] * MOST_STEPS) + ")")
+    for second in range(MOST_STEPS):
+        assert someone.changes == 0
+        someone.p = msgspec.msgpack.decode(msgspec.msgpack.encode(someone.p), type=Person)
+        someone.do(second * SECOND)
+    assert someone.changes == 1
 
 
 def test_late_events_keep_the_latest_times() -> None:
