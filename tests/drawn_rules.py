@@ -144,7 +144,10 @@ class Rules:
         return self.fill(form, a=lambda: self.number(depth - 1), b=b, c=self.did)
 
     def measured(self) -> str:
-        return self.call(self.pick("sum", "sum", "avg", "min", "max", "distinct"), self.pick("'n'", "'n'", "'n'", "'x'", "'o.x'"))
+        name = self.pick("sum", "sum", "avg", "min", "max", "distinct")
+        return self.call(
+            name, self.pick("'x'", "'x'", "'y'", "'l'") if name == "distinct" else self.pick("'n'", "'n'", "'n'", "'x'", "'o.x'")
+        )
 
     def other_number(self) -> str:
         return self.one(self.total, lambda: f"len({self.box()})", lambda: f"len({self.value()})")
@@ -246,9 +249,12 @@ class Rules:
         return f"{measured} {self.pick(*COMPARES)} {self.pick('1', '2') if measured.startswith('distinct') else self.pick(*SUMS)}"
 
     def uniques(self) -> str:
-        unique = self.call("unique", self.pick("'x'", "'x'", "'n'", "'l'"))
-        form = self.pick("{s} in {u}", "{s} not in {u}", "{u} == [{s}]", "len({u}) >= 2", "any({u}, {i})", "{u} == [1, 'a']", "has({u})")
-        return self.fill(form, u=lambda: unique, s=self.scalar, i=lambda: self.over_item(1))
+        unique = self.call("unique", self.pick("'x'", "'x'", "'x'", "'n'", "'l'"))
+        pair = f"[{self.scalar()}, {self.scalar()}]"
+        form = self.pick(
+            "{s} in {u}", "{s} not in {u}", "{u} == [{s}]", "len({u}) >= 2", "any({u}, {i})", "{u} == {p}", "{u} == {p}", "has({u})"
+        )
+        return self.fill(form, u=lambda: unique, s=self.scalar, i=lambda: self.over_item(1), p=lambda: pair)
 
     def latest(self) -> str:
         return self.call("latest", where=True)
@@ -338,15 +344,15 @@ WHERES = (
 MODELS = ("'m'", "'m'", "'k'")
 NUMBERS = ("bucket('n')", "score('m')", "day()", "month()")
 EDGES = (
-    *("2026-01-05T00:00:02Z", "2026-01-05 00:00:03", "2026-01-05T01:00:01.500+01:00", "2026-01-05T00:00:05Z"),
-    *("2026-01-05", "2026-01-04"),
+    *("2026-01-05", "2026-01-05T00:00:00.500Z", "2026-01-05 00:00:01", "2026-01-05T01:00:01.500+01:00", "2026-01-05T00:00:02Z"),
+    *("2026-01-05T00:00:03Z", "2026-01-05T00:00:05Z", "2026-01-04"),
 )
 FILTERS: tuple[tuple[str, Callable[[Rules], str]], ...] = (
     *[("within", Rules.within)] * 5,
     *[("where", Rules.where_filter)] * 2,
     *[("after", lambda rules: f"after={rules.mark()}")] * 2,
     *[("same", Rules.same_filter)] * 2,
-    ("edge", Rules.edge_filter),
+    *[("edge", Rules.edge_filter)] * 2,
     ("this", Rules.this_filter),
 )
 ATOMS = (
