@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from operators.language import nodes as n
 
-STAMP = re.compile(r"\d{4}-\d\d-\d\d(?P<clock>[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+STAMP = re.compile(r"\d{4}-\d\d-\d\d(?P<clock>[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUARTER, DAY = 15 * 60 * 1000, 24 * 60 * 60 * 1000
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -233,7 +233,7 @@ def instant(value: Any, zone: tzinfo | None = None) -> int | None:
     if not isinstance(value, str) or not (found := STAMP.fullmatch(value)) or not (found["clock"] or zone):
         return None
     try:
-        at = datetime.fromisoformat(value)
+        at = datetime.fromisoformat(value.upper())
     except ValueError:
         return None
     return ((at if at.tzinfo else at.replace(tzinfo=UTC if found["clock"] else zone)) - EPOCH) // timedelta(milliseconds=1)
