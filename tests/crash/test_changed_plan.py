@@ -14,23 +14,24 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher, numbered
 from flows.lane_step import lane_folder
-from operators.lane.keys import META, Meta
+from operators.lane.keys import MET, META, OUTBOX, Meta, day_key
 from operators.lane.lane import Lane, person_of
 from operators.lane.memory_store import MemoryStore
 from operators.lane.ports import Batch
 from operators.lane.rocks import open_live
+from operators.lane.stats import read_days, read_met
 from operators.plan.checked import Plan
 from tests.command import events, write_lines
 from tests.crash.outcome import State, read_state
 from tests.crash.process import BECKON, JOB, Process, run
 from tests.dice import Dice, drawn
 from tests.drawn_rules import segments
+from tests.drawn_streams import lines
 from tests.harness import STEPS, Crash, CrashError, make_plan
-from tests.strategies import campaigns, lines, plan_settings, readable
+from tests.strategies import campaigns, plan_settings, readable
 
 # A lane that crashes
 
@@ -103,9 +104,11 @@ class Run:
         raw = self.store.get(META)
         return msgspec.msgpack.decode(raw, type=Meta) if raw is not None else Meta(0, "", "", 0)
 
-    def state(self) -> dict[bytes, bytes]:
-        """All that is kept, but for the lane's own standing and the outbox."""
-        return {key: value for key, value in self.store.scan(b"", b"\xff", 1 << 30) if key[:1] not in (META, b"o")}
+    def state(self) -> dict[bytes, Any]:
+        """All that is kept, but for the lane's own standing and the outbox; counts as values, which have no order."""
+        rows: dict[bytes, Any] = dict(self.store.scan(b"", b"\xff", 1 << 30))
+        rows = {key: value for key, value in rows.items() if key[:1] not in (META, OUTBOX)}
+        return rows | {MET: read_met(self.store)} | {day_key(number): day for number, day in read_days(self.store)}
 
     def standing(self) -> dict[str, Any]:
         """The lane's own standing, but for how many writes it took."""
@@ -125,12 +128,34 @@ def changing_plans(dice: Dice) -> list[Plan]:
     return made
 
 
-@st.composite
-def turns(draw: Any, plans: int) -> list[Turn]:
+def turns(dice: Dice, plans: int) -> list[Turn]:
     """Batches and steps of the fill; at some of them the plan changes, or changes back."""
-    made = draw(st.lists(st.tuples(st.sampled_from([0, 1, 2, 5, None]), st.sampled_from([None, None, *range(plans)])), max_size=9))
-    first = Turn(draw(st.integers(1, 15)))
-    return [first, *(Turn(number if plan is None else number or 0, plan) for number, plan in made)]
+    made = [Turn(1 + dice.below(15))]
+    for _ in range(dice.below(10)):
+        size, plan = dice.pick((0, 1, 2, 5, None)), dice.pick((None, None, *range(plans)))
+        made.append(Turn(size if plan is None else size or 0, plan))
+    return made
+
+
+@dataclass(frozen=True)
+class Story:
+    """Plans over one state, what is done with them, and where the process dies."""
+
+    plans: list[Plan]
+    turns: list[Turn]
+    given: list[bytes]
+    crashes: list[Crash]
+    behind: int
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.plans), *map(str, self.turns), *map(str, self.crashes), *map(readable, self.given)])
+
+
+def story(dice: Dice) -> Story:
+    plans = changing_plans(dice)
+    order = turns(dice, len(plans))
+    crashes = [Crash(dice.below(len(order) + 1), dice.pick(STEPS)) for _ in range(1 + dice.below(5))]
+    return Story(plans, order, lines(dice, 25), crashes, dice.below(3))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -142,23 +167,19 @@ def short_steps() -> Iterator[None]:
         yield
 
 
-@given(st.data(), drawn(changing_plans), lines(25), st.integers(0, 2))
-def test_crashes_while_the_plan_changes_are_not_seen(data: st.DataObject, plans: list[Plan], given: list[bytes], behind: int) -> None:
-    order = data.draw(turns(len(plans)))
-    crashes = data.draw(st.sets(st.builds(Crash, st.integers(0, len(order)), st.sampled_from(STEPS)), min_size=1, max_size=5))
-    quiet, disturbed = Run(plans, given), Run(plans, given, set(crashes), behind)
-    quiet.go(order)
-    disturbed.go(order)
-    told = "\n".join([*map(str, plans), *map(str, order), *map(str, crashes), *map(readable, given)])
+@given(drawn(story))
+def test_crashes_while_the_plan_changes_are_not_seen(told: Story) -> None:
+    quiet, disturbed = Run(told.plans, told.given), Run(told.plans, told.given, set(told.crashes), told.behind)
+    quiet.go(told.turns)
+    disturbed.go(told.turns)
     assert quiet.output.streams == disturbed.output.streams, told
     assert quiet.state() == disturbed.state(), told
     assert quiet.standing() == disturbed.standing(), told
     assert quiet.meta.fill is None
-    # Read as a whole, without a gap; and nothing stands there twice.
-    ids = Counter(record["id"] for stream in quiet.output.streams.values() for record in (json.loads(value) for _, _, value in stream))
+    records = [record for stream in quiet.output.streams.values() for record in stream]
+    ids = Counter(json.loads(value)["id"] for _, _, value in records)
     assert [id for id, times in ids.items() if times > 1] == [], told
-    sequences = sorted(sequence for stream in quiet.output.streams.values() for sequence, _, _ in stream)
-    assert sequences == list(range(1, len(sequences) + 1))
+    assert sorted(sequence for sequence, _, _ in records) == list(range(1, len(records) + 1))
 
 
 # A real process

@@ -257,16 +257,18 @@ def test_each_change_has_ids_of_its_own() -> None:
     assert len(ids) == 1 + 3 * 2 == len(set(ids))
 
 
-def test_what_others_need_of_a_slot_does_not_touch_a_rule_without_a_history() -> None:
-    state, rules = State(), {"a": "did('A', within='1m')"}
-    state.run(make_plan(rules, history="none"), GIVEN)
+@pytest.mark.parametrize("filters", ["within='1m'", "within='1m', same='x', as_='A'", "this='day'"])
+def test_what_others_need_of_a_slot_does_not_touch_a_rule_without_a_history(filters: str) -> None:
+    state, rules = State(), {"a": f"did('A', {filters})"}
+    state.run(make_plan(rules, history="none"), [track("A", 60 * SECOND, "v", x=1), track("C", 90 * SECOND, "w")])
     before = len(state.came())
-    more = rules | {"b": "count('A', within='1m') >= 3"}
+    more = rules | {"b": f"count('A', {filters}) >= 3"}
     for plan in (make_plan(more, history="none"), make_plan(rules, history="none"), make_plan(more, history="none")):
         state.run(plan, [])
-    state.run(plan, [track("C", 140 * SECOND, "w")])
-    # The A of v at 60 s leaves the window at 120 s.
-    assert state.came()[before:] == [Came(BASE_MS + 120 * SECOND, "v", "exited", "a", {"time": True})]
+    state.run(plan, [track("C", 86_500 * SECOND, "w")])
+    # The A at 60 s leaves the window at 120 s, or the day at its end.
+    end = 86_400 if "day" in filters else 120
+    assert state.came()[before:] == [Came(BASE_MS + end * SECOND, "v", "exited", "a", {"time": True})]
 
 
 def test_fewer_needs_of_a_slot_take_no_history() -> None:
