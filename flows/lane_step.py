@@ -4,8 +4,9 @@
 are no snapshots, the truth is what the lane has committed. At the end of the input a lane is closed when all it committed is published;
 where the run breaks off, `let_go` frees the state and the publisher at once, and what was committed is published by the next run.
 
-While persons are brought to a changed plan, a step of that is done whenever no batch waits, and one between two batches where some do: no
-batch waits for longer than a step takes. A bounded input ends its time when all of them are there.
+While persons are brought to a changed plan, one lane at a time does a step of that, and then all rest for as long as the step took: no
+batch waits for longer than a step, and half of the time is left to the batches, and to those who read and publish beside them. A bounded
+input ends its time when all of them are there.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Reached = Callable[[str], None]
 """Called with the name of each step of a commit; tests let a process die there."""
 
 SIZE_EVERY_S = 1.0
-BETWEEN = timedelta(milliseconds=2)
+LEAST_REST = timedelta(milliseconds=2)
 """So long nothing is done between two steps that bring persons to a changed plan: else Bytewax does not get to ask the source for more."""
 
 
@@ -75,16 +76,18 @@ class LaneLogic(StatefulBatchLogic[Batch, Report, None]):
         if self._lane is None or not self._lane.lane.filling:
             return None
         if self._next is None:
-            self._next = datetime.now(UTC) + BETWEEN
+            self._next = max(datetime.now(UTC) + LEAST_REST, self._lanes.rest_until)
         return self._next
 
     def on_notify(self) -> tuple[list[Report], bool]:
         """Brings some persons to the changed plan."""
         self._next = None
-        # Behind a bounded input nobody may be left.
-        if self._lane is None or not self._lane.lane.filling:
+        # Behind a bounded input nobody may be left; and another lane may have done a step meanwhile.
+        if self._lane is None or not self._lane.lane.filling or datetime.now(UTC) < self._lanes.rest_until:
             return [], StatefulBatchLogic.RETAIN
-        return [self._fill(self._lane)], StatefulBatchLogic.RETAIN
+        report = self._fill(self._lane)
+        self._lanes.rest_until = datetime.now(UTC) + timedelta(seconds=report.counts.batch_s)
+        return [report], StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[Report], bool]:
         """Closes the lane."""
@@ -157,6 +160,8 @@ class Lanes:
         self._until_ms = until_ms
         self._reached = reached
         self.watch = watch
+        self.rest_until = datetime.min.replace(tzinfo=UTC)
+        """No step that brings persons to a changed plan is done before."""
         self._closers: dict[int, list[Callable[[], None]]] = {}
 
     def open(self, partition: int) -> OpenLane:

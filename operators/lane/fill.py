@@ -20,9 +20,9 @@ from operators.plan.checked import Plan
 from schemas.errors import UnavailableError
 from schemas.person import Person
 
-MOST_EVENTS = 2_000
+MOST_EVENTS = 3_000
 """So many kept events are read in one step of the sweep, about: it then takes some 10 ms, and records wait no longer."""
-PERSON_EVENTS = 15
+PERSON_EVENTS = 25
 """A person takes as long as so many of its events."""
 PAGE = 64
 """So many persons are looked at at once."""

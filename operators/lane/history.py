@@ -108,6 +108,9 @@ class _Glance(msgspec.Struct, array_like=True, gc=False):
     properties: msgspec.Raw = msgspec.Raw(b"\xc0")
 
 
+_ONE_EVENT = b"\x91\x95\xcf"
+"""What a row begins with that holds one event of five items, the first of which is a number of eight bytes (of 1970 or later): nearly all
+rows. Most are too old for a new window, and need no decoding to tell."""
 _glance = msgspec.msgpack.Decoder(list[_Glance]).decode
 
 
@@ -132,12 +135,14 @@ class PersonHistory:
     def seen(self, looks_at: Callable[[str], bool], start: int | None) -> list[Seen]:
         """Those whose names are looked at and that are younger than `start`, by arrival."""
         prefix = history_prefix(self._person)
-        pairs = self._store.scan(prefix, prefix + b"\xff", 1 << 30)
-        self.read += len(pairs)
+        values = self._store.values(prefix, prefix + b"\xff")
+        self.read += len(values)
         start = EARLIEST - 1 if start is None else start
+        oldest = _ONE_EVENT + max(start, 0).to_bytes(8, "big")
         found = [
             (kept.n, kept.t, kept.name, _decode_properties(kept.properties) or {})
-            for _, value in pairs
+            for value in values
+            if not _ONE_EVENT < value[:11] <= oldest
             for kept in _glance(value)
             if kept.t > start and kept.name is not None and looks_at(kept.name)
         ]

@@ -41,6 +41,9 @@ class MemoryStore:
         last = min(bisect_left(self._keys, end), first + limit)
         return [(key, self._values[key]) for key in self._keys[first:last]]
 
+    def values(self, start: bytes, end: bytes) -> list[bytes]:
+        return [value for _, value in self.scan(start, end, len(self._keys))]
+
     def writes(self) -> MemoryWrites:
         return MemoryWrites()
 

@@ -94,12 +94,7 @@ class RocksStore:
             raise self._damaged(error) from error
 
     def scan(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        how = ReadOptions()
-        how.set_iterate_upper_bound(end)
-        # What is read in passing must not push out of the cache what is asked for again and again.
-        how.fill_cache(False)  # type: ignore[call-arg]
-        iterator = self._db.iter(how)
-        iterator.seek(start)
+        iterator = self._iterator(start, end)
         pairs: list[tuple[bytes, bytes]] = []
         valid, key, value, go_on = iterator.valid, iterator.key, iterator.value, iterator.next
         try:
@@ -110,6 +105,28 @@ class RocksStore:
         except Exception as error:  # as in `get`
             raise self._damaged(error) from error
         return pairs
+
+    def values(self, start: bytes, end: bytes) -> list[bytes]:
+        iterator = self._iterator(start, end)
+        values: list[bytes] = []
+        valid, value, go_on, add = iterator.valid, iterator.value, iterator.next, values.append
+        try:
+            while valid():
+                add(value())
+                go_on()
+            iterator.status()
+        except Exception as error:  # as in `get`
+            raise self._damaged(error) from error
+        return values
+
+    def _iterator(self, start: bytes, end: bytes) -> Any:
+        how = ReadOptions()
+        how.set_iterate_upper_bound(end)
+        # What is read in passing must not push out of the cache what is asked for again and again.
+        how.fill_cache(False)  # type: ignore[call-arg]
+        iterator = self._db.iter(how)
+        iterator.seek(start)
+        return iterator
 
     def writes(self) -> Writes:
         return WriteBatch(raw_mode=True)

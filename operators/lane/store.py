@@ -28,6 +28,9 @@ class Store(Protocol):
         """The first `limit` pairs with `start <= key < end`, in the order of the keys. An iterator that broke raises; it never looks like
         an end."""
 
+    def values(self, start: bytes, end: bytes) -> list[bytes]:
+        """The values of all pairs that `scan` gives without a limit."""
+
     def writes(self) -> Writes:
         """A new, empty batch of writes."""
 
