@@ -3,14 +3,17 @@
 Beckon with 20 segments and everything on reads the same number of events of 100,000 persons and of ten times as many (at least one event
 each, the others by Zipf's law), a bounded run each. Then it reads those of the many live, to the end, is killed, and is started again
 while 1,000 new events wait: the time from the start of the process to the first commit with one of these counts. The state is in the page
-cache of the machine, as after a crash of a process, not of the machine.
+cache of the machine, as after a crash of a process, not of the machine. Beside the job that has come up again, persons are explained: the
+answer alone, in a process that has the plan, and the whole command.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import statistics
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +22,18 @@ from typing import Any
 import msgspec
 from confluent_kafka import TopicPartition
 
+from flows.explain import explain_person
+from flows.plan_folder import open_plan
 from operators.lane.rocks import read_position
 from tests.bench import plans, topics
+from tests.bench.compare import SEGMENT
 from tests.bench.generate import Shape, cached
-from tests.bench.measure import BenchError, beckon, memory_kb, start
+from tests.bench.measure import ROOT, BenchError, Command, beckon, memory_kb, start
 from tests.kafka_broker import Broker
 
 NEW = 1000
 """Events that wait for the start after the kill."""
+EXPLAINED = 100
 
 
 @dataclass
@@ -46,12 +53,13 @@ def measure(events: int, persons: int, folder: Path) -> dict[str, float]:
         few_peak, few_last = _bounded(broker, _input(broker, events, persons, "bench-few"), folder)
         full = _input(broker, events, many, "bench-many")
         many_peak, many_last = _bounded(broker, full, folder)
-        restart_s = _restart(broker, full, folder)
+        restart_s, explained = _restart(broker, full, folder)
     print(f"      memory: {persons:,} persons {few_peak:,.0f} MB at the peak, {few_last:,.0f} MB at the end; ", end="")
     print(
         f"{many:,} persons {many_peak:,.0f} MB and {many_last:,.0f} MB; first commit {restart_s:.1f} s after the start that follows a kill",
         flush=True,
     )
+    print("      explain: " + ", ".join(f"{name} {value:.0f}" for name, value in explained.items()), flush=True)
     return {
         "persons": persons,
         "peak_mb": few_peak,
@@ -61,7 +69,7 @@ def measure(events: int, persons: int, folder: Path) -> dict[str, float]:
         "ratio": many_peak / few_peak,
         "last_ratio": many_last / few_last,
         "restart_s": restart_s,
-    }
+    } | explained
 
 
 def _input(broker: Broker, events: int, persons: int, name: str) -> Input:
@@ -90,7 +98,7 @@ def _bounded(broker: Broker, given: Input, folder: Path) -> tuple[float, float]:
     return peak / 1024, last / 1024
 
 
-def _restart(broker: Broker, given: Input, folder: Path) -> float:
+def _restart(broker: Broker, given: Input, folder: Path) -> tuple[float, dict[str, float]]:
     name, state = f"{given.name}-restart", folder / f"{given.name}-restart" / "state"
     topics.create_outputs(broker, name)
     topics.create_input(broker, name)
@@ -117,11 +125,33 @@ def _restart(broker: Broker, given: Input, folder: Path) -> float:
             if second.poll() is not None:
                 _ended(second, state.parent / "log")
         took_s = time.perf_counter() - began
+        explained = _explain(state, given.shape.persons)
         second.terminate()
         second.wait()
     _ended(second, state.parent / "log")
     progress.close()
-    return took_s
+    return took_s, explained
+
+
+def _explain(state: Path, persons: int) -> dict[str, float]:
+    """How long it takes to explain a person, in ms: the answer alone, p50 and p99 of 100, and the median of 5 whole commands."""
+    folder = state.parent / "plan"
+    plan = open_plan(folder)
+    alone: list[float] = []
+    for number in range(EXPLAINED):
+        began = time.perf_counter()
+        explain_person(state, f"u{number * persons // EXPLAINED:07d}", plan, SEGMENT)
+        alone.append((time.perf_counter() - began) * 1000)
+    whole: list[float] = []
+    for number in range(5):
+        person = f"u{number * persons // 5:07d}"
+        command: Command = [sys.executable, "-m", "flows.cli", "explain", person, SEGMENT, "--plan", folder, "--state", state]
+        began = time.perf_counter()
+        subprocess.run(list(command), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        whole.append((time.perf_counter() - began) * 1000)
+    alone.sort()
+    p50, p99 = alone[len(alone) // 2], alone[len(alone) * 99 // 100]
+    return {"explain_p50_ms": p50, "explain_p99_ms": p99, "explain_command_ms": statistics.median(whole)}
 
 
 def _ended(process: subprocess.Popen[bytes], log: Path) -> None:

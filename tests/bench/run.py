@@ -110,6 +110,7 @@ ASKS = (
     Ask("two processes by one, events/s", ("d2", "d"), lambda m: m["d2"]["rate"] / m["d"]["rate"], 1.4),
     Ask("memory, ten times the persons by one", ("memory",), lambda m: m["memory"]["ratio"], 1.5, most=True),
     Ask("kill -9 to first commit, s", ("memory",), lambda m: m["memory"]["restart_s"], 10, most=True),
+    Ask("explain, ms at ten times the persons, p50", ("memory",), lambda m: m["memory"]["explain_p50_ms"], 200, most=True),
     Ask("event to committed trigger, p50 ms", ("latency",), lambda m: m["latency"]["p50_ms"], 25, most=True),
     Ask("event to committed trigger, p99 ms", ("latency",), lambda m: m["latency"]["p99_ms"], 100, most=True),
     Ask("p99 ms while a changed plan is filled, by usual", ("fill",), lambda m: m["fill"]["ratio"], 2, most=True),
