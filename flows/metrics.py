@@ -1,6 +1,7 @@
 """Metrics for Prometheus: `METRICS` names every one of them, `Metrics` fills them from the reports of the lanes and serves them.
 
-Labels have few values: partitions, and names that stand in the plan. None holds a person.
+Labels have few values: partitions, names that stand in the plan, and names of libraries that send events, not many of them. None holds a
+person.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, start_http_server
 
 from flows.totals import Report
+from schemas.counts import Quality
 from schemas.errors import UnavailableError
 
 MetricName = Literal[
@@ -30,6 +32,7 @@ MetricName = Literal[
     "beckon_transitions",
     "beckon_triggers",
     "beckon_decisions",
+    "beckon_quality",
     "beckon_batches",
     "beckon_batch_seconds",
     "beckon_commit_seconds",
@@ -66,6 +69,7 @@ METRICS: dict[MetricName, Metric] = {
     "beckon_transitions": Metric("counter", "entries and exits of segments", ("segment", "kind")),
     "beckon_triggers": Metric("counter", "triggers, by campaign", ("campaign",)),
     "beckon_decisions": Metric("counter", "triggers that were not sent, by campaign and reason", ("campaign", "reason")),
+    "beckon_quality": Metric("counter", "what was found in the data of events", Quality._fields),
     "beckon_batches": Metric("counter", "batches made durable"),
     "beckon_batch_seconds": Metric("histogram", "time from taking a batch up to its being durable", ()),
     "beckon_commit_seconds": Metric("histogram", "of that, the time of making it durable", ()),
@@ -118,6 +122,8 @@ class Metrics:
             self._count("beckon_triggers", number, campaign)
         for (campaign, reason), number in counts.decisions.items():
             self._count("beckon_decisions", number, campaign, reason)
+        for found, number in counts.quality.items():
+            self._count("beckon_quality", number, *found)
         self._histograms["beckon_batch_seconds"].observe(counts.batch_s)
         self._histograms["beckon_commit_seconds"].observe(counts.commit_s)
         self._stand(report, partition)

@@ -70,6 +70,7 @@ def add(total: Counts, one: Counts) -> Counts:
     total.transitions.update(one.transitions)
     total.triggers.update(one.triggers)
     total.decisions.update(one.decisions)
+    total.quality.update(one.quality)
     return total
 
 
@@ -90,7 +91,7 @@ def summary_line(total: Counts, seconds: float) -> str:
     if total.duplicates:
         parts.append(numbered(total.duplicates, "duplicate"))
     others = {"late": total.late, "after --until": total.after_until, "applied before": total.replayed}
-    others |= {"filled": total.filled, "still to fill": total.to_fill}
+    others |= {"problems in data": total.quality.total(), "filled": total.filled, "still to fill": total.to_fill}
     parts += [f"{number:,} {name}" for name, number in others.items() if number]
     return f"{numbered(total.events, 'event')} in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {', '.join(parts)}"
 
@@ -136,6 +137,7 @@ def summary(total: Counts, offsets: dict[int, int], seconds: float) -> dict[str,
         "transitions": _nested(total.transitions),
         "triggers": dict(sorted(total.triggers.items())),
         "decisions": _nested(total.decisions),
+        "quality": [{**found._asdict(), "number": number} for found, number in sorted(total.quality.items())],
         "seconds": round(seconds, 3),
         "events_per_second": rate(total.events, seconds),
         "ended": total.ended,

@@ -10,7 +10,7 @@ import msgspec
 
 from operators.instants import EARLIEST, LATEST, format_instant
 from operators.tally import TRIGGERED, Tallies
-from schemas.counts import Counts
+from schemas.counts import Counts, Quality
 from schemas.event import Event
 from schemas.output import STREAMS, CloudEvent, DecisionReason, Output, Reject
 
@@ -111,6 +111,11 @@ class Emit:
         self._put(_DECISIONS, id, "beckon.decision", person, now, {"campaign": campaign, "reason": reason, **data})
         self.counts.decisions[campaign, reason] += 1
         self.tallies.sending(now, campaign, reason)
+
+    def quality(self, t: int, found: Quality) -> None:
+        """Something was found in the data of an event of the time `t`."""
+        self.counts.quality[found] += 1
+        self.tallies.found(t, found)
 
     def reject(self, reject: Reject, raw: bytes, partition: int, offset: int, log_ms: int | None) -> None:
         """A record that cannot be used, whole."""

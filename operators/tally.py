@@ -1,7 +1,8 @@
-"""`Tallies`: what happened on which day, counted while it comes out: transitions, moves from segment to segment, triggers and decisions.
+"""`Tallies`: what happened on which day, counted while it comes out: transitions, moves from segment to segment, triggers and decisions;
+and what was found in the data that came in.
 
-Days are those of UTC, counted from 1970, of the instant of the transition or trigger. The file is on the path of every event that changes
-a segment, so it counts by number and leaves names to whoever keeps the sums.
+Days are those of UTC, counted from 1970, of the instant of the transition, trigger or event. The file is on the path of every event that
+changes a segment, so it counts by number and leaves names to whoever keeps the sums.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import defaultdict
 
 from operators.entries import entered
 from operators.language.feeds import Rule
+from schemas.counts import Quality
 from schemas.person import Person
 
 DAY_MS = 86_400_000
@@ -23,10 +25,10 @@ def _zeros() -> dict[int, int]:
 
 class Tally:
     """One day: how often each segment was entered, and how often exited, by its number; how often an evaluation exited the one (the outer
-    key) and entered the other; how often each campaign and reason. `ended` are exits, by id, of segments that a changed plan no longer
-    has."""
+    key) and entered the other; how often each campaign and reason; how often what was found in data. `ended` are exits, by id, of segments
+    that a changed plan no longer has."""
 
-    __slots__ = ("ended", "entered", "exited", "moves", "sendings")
+    __slots__ = ("ended", "entered", "exited", "found", "moves", "sendings")
 
     def __init__(self) -> None:
         self.entered: dict[int, int] = defaultdict(int)
@@ -34,6 +36,7 @@ class Tally:
         self.ended: dict[str, int] = defaultdict(int)
         self.moves: dict[int, dict[int, int]] = defaultdict(_zeros)
         self.sendings: dict[tuple[str, str], int] = defaultdict(int)
+        self.found: dict[Quality, int] = defaultdict(int)
 
 
 class Tallies:
@@ -80,6 +83,11 @@ class Tallies:
         """Counts a decision, or a trigger with the reason TRIGGERED."""
         day = now // DAY_MS
         (self._days.get(day) or self._new(day)).sendings[campaign, reason] += 1
+
+    def found(self, t: int, found: Quality) -> None:
+        """Counts what was found in an event."""
+        day = t // DAY_MS
+        (self._days.get(day) or self._new(day)).found[found] += 1
 
     def take(self) -> dict[int, Tally]:
         """The days counted, by number; counting begins anew."""

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 import msgspec
+
+
+class Quality(NamedTuple):
+    """What was found in the data of events, to be counted: where they come from (the library that sent them), in which field (of few
+    values: names that the plan has, not those of the events), what is wrong there, and what was done about it."""
+
+    source: str
+    field: str
+    problem: str
+    outcome: str
 
 
 class Counts(msgspec.Struct):
@@ -13,7 +24,8 @@ class Counts(msgspec.Struct):
     `records` came in, `replayed` of them were applied before, `after_until` lay after `--until`; the others are `events` applied,
     `duplicates`, or `rejects` by reason. `persons` are new ones. `late`, `out_of_order` and `clamped` (a time in the future) are parts of
     `events`. `filled` persons were brought to a changed plan; of the `fill_total` that the last change is for, `to_fill` are left.
-    `transitions` counts by `(segment, "entered" | "exited")`, `triggers` by campaign, `decisions` by `(campaign, reason)`.
+    `transitions` counts by `(segment, "entered" | "exited")`, `triggers` by campaign, `decisions` by `(campaign, reason)`, `quality` by
+    source, field, problem and outcome.
     `watermark_ms` and `state_bytes` stand as after the batch; `batch_s` and `commit_s` are its durations in seconds.
     """
 
@@ -31,6 +43,7 @@ class Counts(msgspec.Struct):
     transitions: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     triggers: Counter[str] = msgspec.field(default_factory=Counter)
     decisions: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    quality: Counter[Quality] = msgspec.field(default_factory=Counter)
     watermark_ms: int | None = None
     offset: int = -1
     lag: int = 0

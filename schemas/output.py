@@ -14,7 +14,7 @@ import msgspec
 Stream = Literal["transitions", "triggers", "decisions", "rejects"]
 STREAMS: tuple[Stream, ...] = ("transitions", "triggers", "decisions", "rejects")
 
-RejectReason = Literal["not_json", "wrong_type", "too_large", "unknown_type", "no_id", "no_name", "no_time", "bad_time"]
+RejectReason = Literal["not_json", "wrong_type", "too_large", "unknown_type", "no_id", "no_name", "no_time", "bad_time", "tracking_plan"]
 REJECT_REASONS: dict[RejectReason, str] = {
     "not_json": "the record is no JSON object (NaN, broken UTF-8 and too deep nesting included)",
     "wrong_type": "a field of the envelope has another type than the Segment spec gives it",
@@ -24,6 +24,7 @@ REJECT_REASONS: dict[RejectReason, str] = {
     "no_name": "a track without an event name",
     "no_time": "no stamp in the record, and the log gives none",
     "bad_time": "a stamp that is no RFC 3339 date and time",
+    "tracking_plan": "the event breaks the tracking plan, which says `block`",
 }
 
 DecisionReason = Literal["no_address", "holdout", "re_entry", "cap"]

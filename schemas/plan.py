@@ -215,6 +215,15 @@ class CampaignFile(PlanModel):
     ]
 
 
+BreachAction = Literal["block", "strip", "flag"]
+BREACH_ACTIONS: dict[BreachAction, str] = {
+    "block": "the event is rejected, with the reason `tracking_plan`",
+    "strip": "the properties that break the plan are taken out, of an unknown event all; what is missing stays so",
+    "flag": "the event is taken as it is",
+}
+"""What can become of an event that breaks the tracking plan; it is counted in each case."""
+
+
 class EventFile(PlanModel):
     """An event of the tracking plan."""
 
@@ -227,6 +236,9 @@ class EventFile(PlanModel):
             "unknown in rules, unless it says `additionalProperties: true`; without `properties` all are known.",
         ),
     ] = {}
+    on_breach: Annotated[
+        BreachAction | None, Field(description="What becomes of an event that breaks its schema; that of the plan, where nothing is said.")
+    ] = None
 
 
 EventEntry = Annotated[EventFile, BeforeValidator(_event), WithJsonSchema({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/EventFile"}]})]
@@ -236,6 +248,16 @@ class TrackingFile(PlanModel):
     """tracking.yaml, the tracking plan: known events by name. Without the file every event and property is taken."""
 
     events: Annotated[dict[str, EventEntry], Field(description="Events by name.")]
+    on_breach: Annotated[
+        BreachAction,
+        Field(
+            description="What becomes of an event that breaks its schema: `block` rejects it, `strip` takes those properties out, "
+            "`flag` counts it."
+        ),
+    ] = "flag"
+    on_unknown: Annotated[
+        BreachAction, Field(description="What becomes of a track whose event is not here; `strip` takes all properties.")
+    ] = "flag"
 
 
 def plan_schema() -> dict[str, Any]:

@@ -27,6 +27,7 @@ HOMES = {
     "confluent_kafka": ("flows/connectors",),
     "httpx": ("flows/connectors",),
     "jinja2": ("flows/reports",),
+    "jsonschema_rs": ("operators/tracking",),
     "prometheus_client": ("flows",),
     "pydantic_settings": ("flows/settings.py",),
     "rich": ("flows",),

@@ -35,6 +35,7 @@ from operators.language.calls import CALLS
 from operators.language.calls.events import FILTERS
 from operators.language.nodes import CallRow, Parameter
 from schemas.output import DECISION_REASONS, REJECT_REASONS
+from schemas.plan import BREACH_ACTIONS
 from tests.command import ROOT, WAIT_S, beckon, ended, environment, lines, outputs, until
 from tests.kafka_broker import Broker
 
@@ -151,12 +152,18 @@ def reasons_table(reasons: Mapping[Any, str]) -> str:
     return table(("reason", "meaning"), *((f"`{reason}`", meaning) for reason, meaning in reasons.items()))
 
 
+def breaches_table() -> str:
+    """What can become of an event that breaks the tracking plan."""
+    return table(("outcome", "what it does"), *((f"`{action}`", meaning) for action, meaning in BREACH_ACTIONS.items()))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "metrics": metrics_table,
     "calls": calls_table,
     "decisions": lambda: reasons_table(DECISION_REASONS),
     "rejects": lambda: reasons_table(REJECT_REASONS),
+    "breaches": breaches_table,
 }
 """What stands between the markers of each name."""
 

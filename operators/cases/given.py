@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from operators.cases.checked import Given
 from operators.cases.reading import CaseReading
 from operators.decode import decode
+from operators.emit import Emit
 from operators.instants import format_instant
 from operators.language.check import unknown_event, unknown_property
+from operators.plan.checked import TrackingPlan
 from operators.plan.yaml_tree import Path
+from operators.tracking.keep import Tracking
 from schemas.cases import FIELDS, GivenFile
 from schemas.event import Event
-from schemas.output import REJECT_REASONS
+from schemas.output import REJECT_REASONS, Reject
 
 PERSON = "person"
 """The userId of events that name nobody."""
@@ -41,6 +47,10 @@ def read_event(case: CaseReading, path: Path, raw: Any, number: int) -> Given | 
     if not isinstance(event, Event):
         case.find(path, f"an event must be one that the engine takes; got one that it rejects: {REJECT_REASONS[event.reason]}")
         return None
+    refused = _kept(case, event, record)
+    if refused is not None:
+        case.find(path, f"an event must be one that the engine takes; got one that the tracking plan blocks: {refused.detail}")
+        return None
     _known(case, path, raw, event)
     return Given(record, event) if t is not None else None
 
@@ -66,6 +76,19 @@ def _record(raw: dict[str, Any], t: int, number: int) -> dict[str, Any]:
     if raw.get("anonymous"):
         record["anonymousId"] = raw["anonymous"]
     return record | {"timestamp": format_instant(t)} | {key: raw[key] for key in FIELDS if key in raw}
+
+
+def _kept(case: CaseReading, event: Event, record: bytes) -> Reject | None:
+    """Why the tracking plan blocks an event; None where it does not."""
+    plan = case.plan.tracking
+    # What the plan takes out, the engine takes out of the record itself.
+    kept = _tracking(plan).keep(msgspec.structs.replace(event), record, Emit("", 1)) if plan is not None else None
+    return kept if isinstance(kept, Reject) else None
+
+
+@lru_cache(maxsize=1)
+def _tracking(plan: TrackingPlan) -> Tracking:
+    return Tracking(plan)
 
 
 def _known(case: CaseReading, path: Path, raw: dict[str, Any], event: Event) -> None:

@@ -25,6 +25,7 @@ from operators.lane.store import Store
 from operators.lane.timers import Timers
 from operators.person import PersonStage
 from operators.plan.checked import Plan
+from operators.tracking.keep import Tracking
 from schemas.counts import Counts
 from schemas.errors import UnavailableError
 from schemas.event import Event
@@ -78,6 +79,7 @@ class Lane:
         self._history = History(plan, store)
         self._emit = Emit(plan.name, self._meta.sequence + 1, once=plan.duplicates_ms is not None)
         self._stats = Stats(plan, store, self._stage.rules)
+        self._tracking = Tracking(plan.tracking) if plan.tracking is not None else None
         self._fill = Fill(plan, store, self._stage, self._meta, self._stats.see)
         self._begin()
         self._changed = self._fill.open(self._writes)
@@ -129,7 +131,7 @@ class Lane:
     def _records(self, batch: Batch, total: Counts) -> None:
         """Applies the records of a batch that were not applied before."""
         middle = batch.records[len(batch.records) // 2][0] if batch.records else None
-        meta, wall_ms, until = self._meta, batch.wall_ms, self._until
+        meta, wall_ms, until, tracking = self._meta, batch.wall_ms, self._until, self._tracking
         for offset, log_ms, raw in batch.records:
             if offset <= meta.offset:
                 total.replayed += 1
@@ -137,6 +139,8 @@ class Lane:
             event = decode(raw, log_ms, wall_ms)
             # From here to the end of the record nothing is committed but what includes it.
             meta.offset = offset
+            if tracking is not None and type(event) is Event and (until is None or event.t <= until):
+                event = tracking.keep(event, raw, self._emit)
             if type(event) is Event and (until is None or event.t <= until):
                 self._event(event, total)
             else:

@@ -1,4 +1,5 @@
-"""`Stats`: what the audit needs and no look at the persons can tell: what happened on which day, and what rules have met.
+"""`Stats`: what the audit needs and no look at the persons can tell: what happened on which day, what was found in the data of events of
+that day, and what rules have met.
 
 A move from one segment to another is an evaluation in which a person left the one and entered the other; where several are left or entered
 at once, each pair counts.
@@ -21,6 +22,7 @@ from operators.language.reads import Path, Property, reads_of
 from operators.language.slots import at_path
 from operators.plan.checked import Plan
 from operators.tally import Tallies, Tally
+from schemas.counts import Quality
 
 _MOST_DAYS = 100
 """Days that are kept decoded between batches."""
@@ -28,11 +30,13 @@ _MOST_DAYS = 100
 
 class Day(msgspec.Struct, array_like=True):
     """One day of a lane: by segment how often it was entered and how often exited, by segment left and segment entered at once how
-    often, by campaign and reason (`operators.tally.TRIGGERED` among them) how often."""
+    often, by campaign and reason (`operators.tally.TRIGGERED` among them) how often, by source what was found in data
+    how often (field, problem and outcome as a JSON list)."""
 
     segments: dict[str, list[int]] = {}
     moves: dict[str, dict[str, int]] = {}
     campaigns: dict[str, dict[str, int]] = {}
+    quality: dict[str, dict[str, int]] = {}
 
     def add(self, tally: Tally, ids: list[str]) -> None:
         """Adds what a batch counted; `ids` are those of the segments by number."""
@@ -46,15 +50,22 @@ class Day(msgspec.Struct, array_like=True):
                 _add(self.moves, ids[left], ids[no], n)
         for (campaign, reason), n in tally.sendings.items():
             _add(self.campaigns, campaign, reason, n)
+        for found, n in tally.found.items():
+            _add(self.quality, found.source, _encode_found(found[1:]).decode(), n)
 
     def include(self, other: Day) -> None:
         """Adds the same day of another lane."""
         for id, numbers in other.segments.items():
             self.segments[id] = [a + b for a, b in zip(self.segments.get(id, [0, 0]), numbers, strict=True)]
-        for mine, theirs in ((self.moves, other.moves), (self.campaigns, other.campaigns)):
+        for mine, theirs in ((self.moves, other.moves), (self.campaigns, other.campaigns), (self.quality, other.quality)):
             for outer, row in theirs.items():
                 for inner, n in row.items():
                     _add(mine, outer, inner, n)
+
+    def found(self) -> dict[Quality, int]:
+        """What was found in data, and how often."""
+        rows = ((source, *_decode_found(text), n) for source, row in self.quality.items() for text, n in row.items())
+        return {Quality(source, field, problem, outcome): n for source, field, problem, outcome, n in rows}
 
 
 class Met(msgspec.Struct, array_like=True):
@@ -75,6 +86,8 @@ class Met(msgspec.Struct, array_like=True):
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _encode_met = msgspec.msgpack.Encoder().encode
 _decode_day = msgspec.msgpack.Decoder(Day).decode
+_encode_found = msgspec.json.Encoder().encode
+_decode_found = msgspec.json.Decoder(tuple[str, str, str]).decode
 _decode_met = msgspec.msgpack.Decoder(Met).decode
 
 

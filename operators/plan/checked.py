@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from operators.language.nodes import Node
+from schemas.plan import BreachAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,28 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedEvent:
+    """An event of the tracking plan: the JSON Schema of its properties, as JSON, and what becomes of an event that breaks it."""
+
+    name: str
+    schema: str
+    on_breach: BreachAction
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingPlan:
+    """The known events, and what becomes of others."""
+
+    events: tuple[TrackedEvent, ...]
+    on_unknown: BreachAction
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
-    `history_ms` and `duplicates_ms` are None where they are switched off. `version` is the hash of everything here that can change an
-    outcome.
+    `history_ms` and `duplicates_ms` are None where they are switched off, `tracking` where there is no tracking plan. `version` is the hash
+    of everything here that can change an outcome.
     """
 
     name: str
@@ -78,3 +96,4 @@ class Plan:
     segments: tuple[Segment, ...]
     campaigns: tuple[Campaign, ...]
     version: str
+    tracking: TrackingPlan | None = None

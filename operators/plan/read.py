@@ -25,8 +25,9 @@ from operators.language.claims import settled
 from operators.language.durations import parse_duration, shortened, ticked
 from operators.language.nodes import Node
 from operators.language.parse import parse
-from operators.plan.checked import Campaign, Cap, Plan, Segment, Send, Step
+from operators.plan.checked import Campaign, Cap, Plan, Segment, Send, Step, TrackingPlan
 from operators.plan.circles import circles_of, depths_of
+from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
 from schemas.plan import CAMPAIGN_ID, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, share
@@ -76,6 +77,7 @@ class _Reading:
     findings: list[Finding] = field(default_factory=list)
     ids: dict[str, None] | None = None
     known: Known = field(default_factory=Known)
+    tracked: TrackingPlan | None = None
     computed: dict[str, Node | None] = field(default_factory=dict)
 
     def plan(self) -> Plan:
@@ -92,7 +94,7 @@ class _Reading:
         self.compute(trees.get("computed.yaml", Tree("")))
         segments = self.segments(segments_tree)
         campaigns = [self.campaign(file, trees[file]) for file in sorted(trees) if file.startswith("campaigns/")]
-        return settings.plan(segments, tuple(campaigns))
+        return settings.plan(segments, tuple(campaigns), self.tracked)
 
     def find(self, file: str, place: Place, text: str) -> None:
         """Notes a finding."""
@@ -169,15 +171,13 @@ class _Reading:
 
     def tracking(self, tree: Tree) -> dict[str, dict[str, Any]] | None:
         """The JSON Schema of each known event, None where there is no tracking plan."""
-        events = _mapping(tree.value, "events")
-        if events is None:
+        read = read_tracking(tree.value)
+        if read is None:
             return None
-        schemas = {name: _mapping(event, "schema") or {} for name, event in events.items()}
-        for name, schema in schemas.items():
-            if not isinstance(schema.get("properties", {}), dict):
-                place = tree.at(("events", name, "schema", "properties"))
-                self.find("tracking.yaml", place, f"`properties` must be a mapping; got {_got(schema['properties'])}")
-        return schemas
+        for wrong in read.wrong:
+            self.find("tracking.yaml", tree.key(wrong.path) if wrong.key else tree.at(wrong.path), wrong.text)
+        self.tracked = read.plan
+        return read.schemas
 
     # Values
 
@@ -340,7 +340,7 @@ class _Settings:
         self.timezone = self._timezone()
         self.caps = tuple(self._caps())
 
-    def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...]) -> Plan:
+    def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: TrackingPlan | None) -> Plan:
         """The plan of these settings."""
         values: dict[str, Any] = {
             "name": _text(self._raw.get("name")),
@@ -351,7 +351,8 @@ class _Settings:
             "holdout": _share(self._raw.get("holdout", 0)),
             "caps": self.caps,
         }
-        return Plan(**values, segments=segments, campaigns=campaigns, version=_version(values, segments, campaigns))
+        version = _version(values, segments, campaigns, changes_events(tracking))
+        return Plan(**values, segments=segments, campaigns=campaigns, version=version, tracking=tracking)
 
     def _duration(self, key: str, default: str) -> int:
         return self._reading.duration("plan.yaml", self._tree, (key,), self._raw.get(key, default), least=0)
@@ -447,7 +448,7 @@ class _Start:
 # --- small parts ----------------------------------------------------------------------------------------------------------------------
 
 
-def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...]) -> str:
+def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: Any) -> str:
     """16 hex digits of a hash over everything that can change an outcome; titles cannot."""
     told = {
         **values,
@@ -458,7 +459,7 @@ def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: t
             + ((c.existing,) if c.existing else ())
             for c in campaigns
         ],
-    }
+    } | ({"tracking": tracking} if tracking else {})
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

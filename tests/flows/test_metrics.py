@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flows.metrics import METRICS, MetricName, Metrics
 from flows.totals import Report
-from schemas.counts import Counts
+from schemas.counts import Counts, Quality
 from schemas.errors import UnavailableError
 
 REPORT = Report(
@@ -33,6 +33,7 @@ REPORT = Report(
         transitions=Counter({("buyers", "entered"): 3, ("buyers", "exited"): 1}),
         triggers=Counter(welcome=3),
         decisions=Counter({("welcome", "cap"): 2}),
+        quality=Counter({Quality("analytics.js", "Order Completed: total", "type", "flag"): 6}),
         watermark_ms=1_700_000_000_000,
         offset=99,
         lag=40,
@@ -77,6 +78,7 @@ def test_values_are_those_of_the_reports() -> None:
     assert found["beckon_transitions_total", "buyers", "entered"] == 6
     assert found["beckon_triggers_total", "welcome"] == 6
     assert found["beckon_decisions_total", "cap", "welcome"] == 4
+    assert found["beckon_quality_total", "Order Completed: total", "analytics.js", "flag", "type"] == 12
     assert found["beckon_batch_seconds_count",] == 2
     assert found["beckon_batch_seconds_bucket", "0.05"] == 2
     assert found["beckon_batch_seconds_bucket", "0.02"] == 0

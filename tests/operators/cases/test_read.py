@@ -274,3 +274,12 @@ def test_the_schema_has_the_models_of_cases() -> None:
         assert all(value.get("description") for value in told["properties"].values())
         assert told["additionalProperties"] is False
     assert ENTRIES.keys() == schema["$defs"]["CheckFile"]["properties"].keys() - {"after"}
+
+
+def test_an_event_that_the_tracking_plan_blocks_is_a_finding() -> None:
+    tracking = "on_breach: block\nevents:\n  Order Completed: {schema: {properties: {total: {type: number}}}}\n  Product Viewed:\n"
+    case = "given: [{at: +0s, event: Order Completed, properties: {total: '3'}}]\nafter: +0s\nthen: {members: []}\n"
+    with pytest.raises(FindingsError) as caught:
+        read_tested_plan(PLAN | {"tracking.yaml": tracking, "cases/blocked.yaml": case})
+    expected = "an event must be one that the engine takes; got one that the tracking plan blocks: Order Completed: total breaks type"
+    assert [expected] == [finding.text for finding in caught.value.findings]
