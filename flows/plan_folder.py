@@ -1,4 +1,8 @@
-"""`open_plan`: the plan in a folder. Reads the files; `operators.plan.read` checks them."""
+"""`open_plan`: the plan in a folder. Reads the files; `operators.plan.read` checks them.
+
+What applies events opens a plan by `open_tested_plan`, so that every file is checked before the first event. What only looks at a state
+does without the cases, which say nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,8 @@ Read = TypeVar("Read")
 
 
 def open_plan(folder: Path) -> Plan:
-    """The checked plan. FindingsError with all findings, files named as reached from here; UsageError where there is no such folder."""
+    """The checked plan, its cases unread. FindingsError with all findings, files named as reached from here; UsageError where there is no
+    such folder."""
     return _open(folder, read_plan)
 
 

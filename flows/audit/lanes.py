@@ -82,9 +82,12 @@ def read_stores(stores: Sequence[Store], plan: Plan, reads: Reads, days: int, ha
 
 def _meta(store: Store, plan: Plan) -> Meta | None:
     meta = stored_meta(store)
-    if meta is not None and (plan.name, plan.version) != (meta.plan, meta.version):
+    if meta is not None and plan.name != meta.plan:
+        raise UsageError(f"the state was made with the plan {meta.plan}, not with {plan.name}; give that plan")
+    if meta is not None and plan.version != meta.version:
         raise UsageError(
-            f"the state was made with the plan {meta.plan} (version {meta.version}), not with {plan.name} ({plan.version}); give that plan"
+            f"the state is of the version {meta.version} of the plan {plan.name}, the one given is {plan.version}; "
+            "give the plan as the job has it, or start the job with this one first"
         )
     return meta
 

@@ -24,7 +24,7 @@ def demo(
     from flows import logs
     from flows.demo import run_demo
     from flows.launch import files_job, launch
-    from flows.plan_folder import open_plan
+    from flows.plan_folder import open_tested_plan
     from schemas.counts import Counts
 
     settings = read_settings()
@@ -32,6 +32,7 @@ def demo(
     install_signal_handlers()
 
     def run(plan: Path, events: Path, output: Path, state: Path) -> Counts:
-        return launch(files_job(open_plan(plan), str(events), output, state), settings, live=False).counts
+        checked, _ = open_tested_plan(plan)
+        return launch(files_job(checked, str(events), output, state), settings, live=False).counts
 
     run_demo(plan, cache or settings.cache, run, out=out(), err=err(), as_json=json, work=work)

@@ -67,13 +67,13 @@ def replay(
         raise UsageError("--from must be before --to")
     # What is heavy to load is loaded only when the options are known to be right.
     from flows import logs
-    from flows.plan_folder import open_plan
+    from flows.plan_folder import open_tested_plan
     from flows.replay.launch import Asked, launch
 
     logs.configure(settings)
-    plans: dict[Side, Plan] = {"new": open_plan(folder)}
+    plans: dict[Side, Plan] = {"new": open_tested_plan(folder)[0]}
     if against is not None:
-        plans["old"] = open_plan(against)
+        plans["old"] = open_tested_plan(against)[0]
     log = _log(settings, input, brokers, topic or settings.topic, plans["new"].name)
     asked = Asked(plans=plans, log=log, from_ms=from_ms, to_ms=to_ms, output=output, scratch=scratch)
     tell(launch(asked), kept=scratch is not None, json=json, limit=limit)

@@ -72,7 +72,7 @@ def run(
     from flows import logs
     from flows.cluster import Cluster
     from flows.launch import files_job, kafka_job, launch
-    from flows.plan_folder import open_plan
+    from flows.plan_folder import open_tested_plan
 
     cluster = Cluster.of(workers, addresses, process_id)
     if input and cluster != Cluster():
@@ -82,7 +82,7 @@ def run(
     if plan is None and settings.plan is None:
         raise UsageError("no plan: give --plan, the folder with plan.yaml and segments.yaml")
     logs.configure(settings)
-    checked = open_plan(plan or settings.plan or Path())
+    checked, _ = open_tested_plan(plan or settings.plan or Path())
     state = state or settings.state
     if input:
         into = output or settings.output or Path("out")

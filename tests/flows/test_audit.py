@@ -68,7 +68,7 @@ def test_wrong_usage_is_one_sentence(folder: Path) -> None:
     (folder / "plan" / "campaigns" / "look.yaml").unlink()
     other = beckon("audit", *PLAN, cwd=folder)
     assert (other.returncode, other.stdout) == (2, "")
-    assert "was made with the plan tiny" in other.stderr
+    assert "start the job with this one first" in other.stderr
     assert beckon("audit", *PLAN, "--days", "0", cwd=folder).returncode == 2
 
 

@@ -229,9 +229,21 @@ def test_findings_of_cases_end_lint_and_test_alike(folder: Path) -> None:
     assert list(files) == ["plan/campaigns/look.yaml", "plan/cases/views.yaml", "plan/plan.yaml", "plan/segments.yaml"]
 
 
-def test_cases_do_not_keep_a_job_from_running(folder: Path) -> None:
-    write_cases(folder, "no: cases")
+@pytest.mark.parametrize("command", ["run", "replay"])
+def test_nothing_is_applied_by_a_plan_whose_cases_are_broken(folder: Path, command: str) -> None:
+    write_cases(folder, "cases: []")
+    done = beckon(command, *PLAN, "--input", "events.jsonl", "--output", "out", cwd=folder)
+    findings = beckon("lint", "plan", cwd=folder).stdout
+    assert findings.startswith("plan/cases/views.yaml:1:8: ")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{findings}beckon: the plan has 1 finding; nothing was read\n")
+    assert not (folder / "out").exists()
+
+
+def test_broken_cases_keep_nobody_from_a_look_at_the_state(folder: Path) -> None:
     assert beckon("run", *PLAN, "--input", "events.jsonl", cwd=folder).returncode == 0
+    write_cases(folder, "cases: []")
+    looks = (("plan", "status"), ("audit",), ("profile", "show", "p0"), ("explain", "p0", "buyers"))
+    assert [beckon(*look, *PLAN, cwd=folder).returncode for look in looks] == [0, 0, 0, 0]
 
 
 def test_lint_counts_the_cases(folder: Path) -> None:

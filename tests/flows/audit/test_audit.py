@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
@@ -195,8 +196,13 @@ def test_the_same_partition_twice_is_refused() -> None:
 
 def test_a_state_of_another_plan_is_refused() -> None:
     run = run_engine(PLAN, [b'{"type":"track","event":"View","userId":"u","timestamp":"2026-01-20T00:00:00Z"}'])
-    with pytest.raises(UsageError, match="was made with the plan test"):
-        audit_of([run], 30, make_plan({"a": "did('A')"}))
+    with pytest.raises(UsageError, match="made with the plan test, not with other; give that plan"):
+        audit_of([run], 30, replace(PLAN, name="other"))
+    changed = make_plan({"a": "did('A')"})
+    with pytest.raises(
+        UsageError, match=f"the version {PLAN.version} of the plan test, the one given is {changed.version}; give the plan as"
+    ):
+        audit_of([run], 30, changed)
 
 
 def test_an_empty_state_has_nothing_to_say() -> None:
