@@ -50,7 +50,7 @@ class Transactions:
 
     def fence(self, held: Callable[[str], None]) -> None:
         """Ends all older producers of this lane, and whatever transaction they left."""
-        _resumed(self._producer.init_transactions, held)
+        resumed(self._producer.init_transactions, held)
 
     def publish(self, rows: Iterable[Row], progress: Progress) -> None:
         """Makes rows and progress visible together."""
@@ -75,7 +75,7 @@ class Transactions:
             self._held("records are not taken")
         self._reached("before_commit")
         # Fails where any record was not taken: librdkafka counts them, so no report of each is asked for.
-        _resumed(self._producer.commit_transaction, self._held)
+        resumed(self._producer.commit_transaction, self._held)
         self._began_s = None
         self._reached("after_commit")
 
@@ -98,7 +98,7 @@ class Transactions:
                 return
 
 
-def _resumed(call: Callable[[float], None], held: Callable[[str], None]) -> None:
+def resumed(call: Callable[[float], None], held: Callable[[str], None]) -> None:
     """Makes a call of librdkafka that is to be repeated where it ran out of time, until it is through."""
     while True:
         try:

@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+
 from flows.lane_step import Reached, no_failpoint
 from flows.opening import Partition
 from flows.replay.inputs import Log
@@ -37,7 +39,8 @@ class Job:
     """What is replayed: the plan, with `old` also the one to compare it with, over a log.
 
     `from_ms` begins the span of the report, `to_ms` ends all time; each may be None. `ends` are offsets before which partitions end. With
-    `lines` the output is kept, else only its index. `watch` is told what the lane of the plan did with each batch.
+    `lines` the output is kept, else only its index. `watch` is told what the lane of the plan did with each batch. The records `without`
+    are not there for `old`, whose time ends when that of the plan does.
     """
 
     plans: Mapping[Side, Plan]
@@ -50,6 +53,7 @@ class Job:
     watch: Callable[[Report], None] = lambda _: None
     reached: Reached = no_failpoint
     checkpoint_s: float = CHECKPOINT_S
+    without: frozenset[bytes] = frozenset()
 
     @property
     def until_ms(self) -> int | None:
@@ -68,7 +72,8 @@ def drive(job: Job) -> dict[int, Standing]:
         for partition, standing in standings.items():
             if standing.phase == "reading":
                 _read(job, partition, standing)
-        latest = {side: job.until_ms if job.to_ms is not None else _latest(job, side) for side in job.plans}
+        ending: dict[Side, Side] = {side: "new" if job.without else side for side in job.plans}
+        latest = {side: job.until_ms if job.to_ms is not None else _latest(job, ending[side]) for side in job.plans}
         for partition, standing in standings.items():
             if standing.phase == "read":
                 _end(job, partition, standing, latest)
@@ -87,7 +92,7 @@ def _read(job: Job, partition: int, standing: Standing) -> None:
         source = job.log.open(partition, (standing.offset, standing.hint), job.ends.get(partition))
         try:
             due_s, ended = time.monotonic() + job.checkpoint_s, False
-            for batch in _batches(source):
+            for batch in batches_of(source):
                 # Time ends when all partitions are read.
                 ended, batch.end = batch.end, False
                 crew.apply(batch)
@@ -112,7 +117,7 @@ def _end(job: Job, partition: int, standing: Standing, until: Mapping[Side, int 
         crew.checkpoint()
 
 
-def _batches(source: Partition) -> Iterator[Batch]:
+def batches_of(source: Partition) -> Iterator[Batch]:
     """The batches of a source up to its end, or to the wish to stop."""
     while True:
         try:
@@ -123,6 +128,15 @@ def _batches(source: Partition) -> Iterator[Batch]:
         awake = source.next_awake()
         if awake is not None:
             stop.wait(max(0.0, (awake - datetime.now(UTC)).total_seconds()))
+
+
+def left_of(batch: Batch, without: frozenset[bytes]) -> Batch:
+    """The batch without some records: nothing is missing before it, since what is not there is meant not to be.
+
+    >>> left_of(Batch(0, 5, [(5, None, b"a"), (6, None, b"b")]), frozenset({b"a"})).records
+    [(6, None, b'b')]
+    """
+    return msgspec.structs.replace(batch, start=0, records=[record for record in batch.records if record[2] not in without])
 
 
 def _latest(job: Job, side: Side) -> int | None:
@@ -158,7 +172,7 @@ class _Crew:
     def apply(self, batch: Batch) -> None:
         """Hands a batch to each lane."""
         for side, hand in self._hands.items():
-            counts = hand.apply(batch)
+            counts = hand.apply(batch if side == "new" or not self._job.without else left_of(batch, self._job.without))
             if side == "new":
                 self._job.watch(Report(counts, 0))
                 self._standing.offset, self._standing.hint = hand.lane.offset, hand.lane.hint

@@ -33,7 +33,8 @@ SHOWN = 200
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A replay of the plan `new`, with `old` also of the one to compare it with, over a log, in the span `from_ms <= t < to_ms`. Without
-    `output` nothing is written; without `scratch` a temporary folder is used."""
+    `output` nothing is written; without `scratch` a temporary folder is used. The records `without` are there for `new` alone; such a
+    replay has no `scratch`."""
 
     plans: Mapping[Side, Plan]
     log: Log
@@ -41,6 +42,7 @@ class Asked:
     to_ms: int | None = None
     output: Path | None = None
     scratch: Path | None = None
+    without: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def _job(asked: Asked, scratch: Scratch, totals: Totals, reached: Reached, check
         watch=totals.add,
         reached=reached,
         checkpoint_s=checkpoint_s,
+        without=asked.without,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -30,6 +31,7 @@ EVENTS: list[dict[str, Any]] = [
         "traits": {"email": "anna@example.com"},
     },
     {"type": "track", "messageId": "2", "userId": "anna", "event": "Product Viewed", "timestamp": "2024-01-01T10:01:00Z"},
+    {"type": "track", "messageId": "3", "event": "Product Viewed", "timestamp": "2024-01-01T10:02:00Z"},
 ]
 
 
@@ -61,6 +63,10 @@ def checkout(tmp_path: Path) -> Path:
     write_lines(tmp_path / "events.jsonl", EVENTS)
     done = beckon("run", "--plan", "deploy/shop", "--input", "events.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    done = beckon("rejects", "show", "0:2", "--json", cwd=tmp_path)
+    line = json.loads(done.stdout)
+    line["record"]["userId"] = "anna"
+    write_lines(tmp_path / "mended.jsonl", [line])
     return tmp_path
 
 
@@ -81,6 +87,9 @@ def test_the_commands_are_these() -> None:
         "explain",
         "audit",
         "profile show",
+        "rejects ls",
+        "rejects show",
+        "rejects retry",
         "import ecom",
         "demo",
         "schema",
