@@ -188,7 +188,15 @@ def test_a_table_is_that_of_the_code(name: str) -> None:
 
 # --- the first plan -------------------------------------------------------------------------------------------------------------------
 
-TRIED = ("Five minutes to a first plan", "Why somebody is in a segment", "Testing a plan", "Replays", "Audits", "Changing a plan")
+TRIED = (
+    "Five minutes to a first plan",
+    "Why somebody is in a segment",
+    "Testing a plan",
+    "Replays",
+    "Audits",
+    "Changing a plan",
+    "Records that could not be used",
+)
 ON_KAFKA = "On Kafka"
 
 
