@@ -5,8 +5,9 @@
 | `b` hash of a blocking key (8 bytes), person | empty: the person has that key |
 | `f` person | `Record` by which the person is compared |
 | `c` length of a person (a character), that person, another | `Candidate`: the two are probably one |
+| the same the other way round | empty: it leads to the candidate |
 
-The first of a candidate's two is the lower by code points.
+Of a candidate's two the lower by code points stands first.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ RECORDS_END = b"g"
 _BLOCK = 1 + 8
 
 State = Literal["open", "refused", "merged"]
+"""What was decided of a candidate."""
 
 
 class Candidate(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Two persons that are probably one: `person` was there first. `bits` and `evidence` are those of the event `message_id` at `t`, which
-    made them so. It is `open` until somebody decides, or the two are merged."""
+    made them so."""
 
     person: str
     other: str
@@ -64,5 +66,14 @@ def record_key(person: str) -> bytes:
 
 def candidate_key(a: str, b: str) -> bytes:
     """Where the candidate of these two lies, in whatever order they are given."""
-    first, second = (a, b) if a < b else (b, a)
-    return f"c{chr(len(first))}{first}{second}".encode()
+    return candidates_prefix(min(a, b)) + max(a, b).encode()
+
+
+def mirror_key(a: str, b: str) -> bytes:
+    """Where the other of the two finds the candidate."""
+    return candidates_prefix(max(a, b)) + min(a, b).encode()
+
+
+def candidates_prefix(person: str) -> bytes:
+    """What the keys of a person's candidates begin with."""
+    return f"c{chr(len(person))}{person}".encode()

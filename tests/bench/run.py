@@ -9,6 +9,7 @@
     e   Beckon, 200 segments, everything on
     replay  `beckon replay` of the same plan over the same events in a file, with its output and report
     memory, latency, fill   (memory.py, latency.py, fill.py)
+    duplicates              who a changed profile may be a duplicate of, among 1,000,000 persons (duplicates.py)
 
 Every program is run `--runs` times, in an order that turns round each time, so that drift of the machine hits all the same; the median
 counts. Each run is two: on the first 400 records, then on all. The first is what starting and ending costs; the difference of the two, by
@@ -32,7 +33,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.bench import compare, fill, latency, memory, peer, plans, topics
+from tests.bench import compare, duplicates, fill, latency, memory, peer, plans, topics
 from tests.bench.generate import SEED, Shape, cached
 from tests.bench.measure import ROOT, WORK, BenchError, Command, Cost, beckon, replay, run
 from tests.kafka_broker import Broker
@@ -41,7 +42,7 @@ START = 400
 """Records of the run that tells what starting and ending costs."""
 MEANS = 500_000
 """Events from which on the figures mean something."""
-EXTRAS = ("memory", "latency", "fill")
+EXTRAS = ("memory", "latency", "fill", "duplicates")
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ ASKS = (
     Ask("event to committed trigger, p50 ms", ("latency",), lambda m: m["latency"]["p50_ms"], 25, most=True),
     Ask("event to committed trigger, p99 ms", ("latency",), lambda m: m["latency"]["p99_ms"], 100, most=True),
     Ask("p99 ms while a changed plan is filled, by usual", ("fill",), lambda m: m["fill"]["ratio"], 2, most=True),
+    Ask("duplicate among 1,000,000 persons, p50 ms", ("duplicates",), lambda m: m["duplicates"]["p50_ms"], 5, most=True),
+    Ask("duplicate among 1,000,000 persons, p99 ms", ("duplicates",), lambda m: m["duplicates"]["p99_ms"], 5, most=True),
 )
 
 
@@ -284,6 +287,8 @@ def main() -> int:
         figures["latency"] = latency.measure(asked.seconds, folder)
     if "fill" in only:
         figures["fill"] = fill.measure(asked.events, asked.persons, asked.runs, folder)
+    if "duplicates" in only:
+        figures["duplicates"] = duplicates.measure(duplicates.PERSONS if asked.events >= MEANS else asked.persons, folder)
     rows = report(programs, figures, asked.events < MEANS)
     if programs:
         print("\nthe transitions of all programs agree" if not findings else "\nTHE PROGRAMS DISAGREE:\n" + "\n".join(findings))
