@@ -55,6 +55,32 @@ def _off(value: object) -> object:
     return "off" if value is False else _duration(value)
 
 
+def _duplicate_persons(value: object) -> object:
+    """YAML 1.1 reads `off` as false."""
+    if value is False or value == "off":
+        return None
+    if value == "review":
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"`duplicate_persons` must be review, off, or a mapping; got {_told(value)}")  # noqa: TRY004 - pydantic collects these
+    return value
+
+
+def chance(value: object) -> float:
+    """The chance, more than 0 and less than 1, that is written as a number or in per cent; `ValueError` where it is none.
+
+    >>> chance("99%")
+    0.99
+    """
+    try:
+        number = share(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise ValueError(f"a chance must be like '99%', more than 0 % and less than 100 %; got {_told(value)}")
+    return number
+
+
 def _segment(value: object) -> object:
     if isinstance(value, str):
         return {"when": value}
@@ -93,6 +119,19 @@ Share = Annotated[
         }
     ),
 ]
+Chance = Annotated[
+    float,
+    BeforeValidator(chance),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]*)?%$"},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            ],
+            "examples": ["99%", 0.6],
+        }
+    ),
+]
 Rule = Annotated[str, Field(description="A rule: one expression of the rule language, such as did('Order Completed', within='30d').")]
 
 
@@ -101,6 +140,23 @@ class CapFile(PlanModel):
 
     most: Annotated[int, Field(ge=1, description="At most so many triggers a person, of all campaigns together.")]
     within: Annotated[Duration, Field(description="In any span of this length.")]
+
+
+class DuplicatePersonsFile(PlanModel):
+    """From which chances on two persons are taken for one."""
+
+    review: Annotated[Chance, Field(description="From this chance on two persons are put up for review: `beckon duplicates ls`.")] = 0.6
+    merge: Annotated[
+        Chance | None,
+        Field(description="From this chance on they are merged without a question; a careful value is 99%. Without it, none are."),
+    ] = None
+
+
+DuplicatePersonsOrOff = Annotated[
+    DuplicatePersonsFile | None,
+    BeforeValidator(_duplicate_persons),
+    WithJsonSchema({"anyOf": [{"$ref": "#/$defs/DuplicatePersonsFile"}, {"enum": ["review", "off", False]}]}),
+]
 
 
 class PlanFile(PlanModel):
@@ -114,6 +170,10 @@ class PlanFile(PlanModel):
         DurationOrOff,
         Field(description="Two records of a person with one messageId, less than this apart, are one event; `off`: each is an event."),
     ] = "7d"
+    duplicate_persons: Annotated[
+        DuplicatePersonsOrOff,
+        Field(description="Whether persons are looked for that are probably one: `review` merges none by itself; `off` looks for none."),
+    ] = None
     holdout: Annotated[Share, Field(description="The share of persons that no campaign sends to, for comparison.")] = 0.0
     caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
 
@@ -269,6 +329,7 @@ def plan_schema() -> dict[str, Any]:
 
     models: list[type[BaseModel]] = [
         PlanFile,
+        DuplicatePersonsFile,
         SegmentsFile,
         SegmentFile,
         ComputedsFile,

@@ -16,9 +16,9 @@ from operators.duplicates.record import NOTHING, Record
 from operators.duplicates.rows import block_prefix, person_in_block, record_key
 from operators.lane.store import Store, Writes
 
-MOST_BLOCK = 200
+MOST_BLOCK = 100
 """Persons of a block that is still looked at."""
-MOST_NEAR = 50
+MOST_NEAR = 30
 """Persons that are compared with one."""
 
 _encode = msgspec.msgpack.Encoder().encode

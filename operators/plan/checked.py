@@ -28,6 +28,14 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicatePersons:
+    """The chances from which on two persons are put up for review, and merged by itself (None: never)."""
+
+    review: float
+    merge: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """The step `send`: a trigger that names the template."""
 
@@ -82,8 +90,8 @@ class TrackingPlan:
 class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
-    `history_ms` and `duplicates_ms` are None where they are switched off, `tracking` where there is no tracking plan. `version` is the hash
-    of everything here that can change an outcome.
+    `history_ms` and `duplicates_ms` are None where they are switched off, `tracking` where there is no tracking plan, `duplicate_persons`
+    where nobody looks for them. `version` is the hash of everything here that can change an outcome.
     """
 
     name: str
@@ -97,3 +105,4 @@ class Plan:
     campaigns: tuple[Campaign, ...]
     version: str
     tracking: TrackingPlan | None = None
+    duplicate_persons: DuplicatePersons | None = None

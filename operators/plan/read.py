@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from types import UnionType
 from typing import Any, get_args
 from zoneinfo import available_timezones
 
@@ -19,18 +20,19 @@ from pydantic import BaseModel, ValidationError
 
 from operators.cases.checked import Case
 from operators.cases.read import is_case_file, read_cases
+from operators.duplicates.find import REVIEW_AT
 from operators.language.canonical import canonical, meaning, version
 from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of, unknown_event, unknown_property
 from operators.language.claims import settled
 from operators.language.durations import parse_duration, shortened, ticked
 from operators.language.nodes import Node
 from operators.language.parse import parse
-from operators.plan.checked import Campaign, Cap, Plan, Segment, Send, Step, TrackingPlan
+from operators.plan.checked import Campaign, Cap, DuplicatePersons, Plan, Segment, Send, Step, TrackingPlan
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
-from schemas.plan import CAMPAIGN_ID, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, share
+from schemas.plan import CAMPAIGN_ID, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
 
 NOT_RUN = {"models.yaml": "models"}
 """Files that a plan can have, but that this version does not run: empty ones are taken."""
@@ -339,6 +341,7 @@ class _Settings:
         self.lateness_ms = self._duration("lateness", "10s")
         self.timezone = self._timezone()
         self.caps = tuple(self._caps())
+        self.duplicate_persons = self._duplicate_persons()
 
     def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: TrackingPlan | None) -> Plan:
         """The plan of these settings."""
@@ -350,6 +353,7 @@ class _Settings:
             "duplicates_ms": self.duplicates_ms,
             "holdout": _share(self._raw.get("holdout", 0)),
             "caps": self.caps,
+            "duplicate_persons": self.duplicate_persons,
         }
         version = _version(values, segments, campaigns, changes_events(tracking))
         return Plan(**values, segments=segments, campaigns=campaigns, version=version, tracking=tracking)
@@ -370,6 +374,18 @@ class _Settings:
             place = self._tree.at(("timezone",))
             self._reading.find("plan.yaml", place, f"`timezone` must be a zone such as Europe/Berlin; got {shortened(name)}{hint}")
         return _text(name)
+
+    def _duplicate_persons(self) -> DuplicatePersons | None:
+        raw = self._raw.get("duplicate_persons", "off")
+        raw = {} if raw == "review" else raw
+        if not isinstance(raw, dict):
+            return None
+        review, merge = (None if name not in raw else _chance(raw[name]) for name in ("review", "merge"))
+        review = REVIEW_AT if review is None else review
+        if merge is not None and merge < review:
+            place = self._tree.at(("duplicate_persons", "merge"))
+            self._reading.find("plan.yaml", place, f"`merge` must be no less than `review`; got {merge:.6g} and {review:.6g}")
+        return DuplicatePersons(review, merge)
 
     def _caps(self) -> Iterable[Cap]:
         caps = self._raw.get("caps")
@@ -450,8 +466,9 @@ class _Start:
 
 def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: Any) -> str:
     """16 hex digits of a hash over everything that can change an outcome; titles cannot."""
+    duplicates: DuplicatePersons | None = values["duplicate_persons"]
     told = {
-        **values,
+        **{name: value for name, value in values.items() if name != "duplicate_persons"},
         "caps": [(cap.most, cap.within_ms) for cap in values["caps"]],
         "segments": [(segment.id, meaning(segment.when)) for segment in segments],
         "campaigns": [
@@ -460,6 +477,8 @@ def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: t
             for c in campaigns
         ],
     } | ({"tracking": tracking} if tracking else {})
+    if duplicates is not None:
+        told["duplicate_persons"] = [duplicates.review, duplicates.merge]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -488,6 +507,13 @@ def _share(value: Any) -> float:
         return share(value)
     except ValueError:
         return 0.0
+
+
+def _chance(value: Any) -> float | None:
+    try:
+        return chance(value)
+    except ValueError:
+        return None
 
 
 @cache
@@ -546,6 +572,6 @@ def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
             here = fields[str(step)].annotation
         else:
             here = get_args(here)[-1]
-        while hasattr(here, "__metadata__"):
+        while hasattr(here, "__metadata__") or isinstance(here, UnionType):
             here = get_args(here)[0]
     return [info.alias or name for name, info in here.model_fields.items()]

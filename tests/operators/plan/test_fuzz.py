@@ -184,6 +184,7 @@ def test_pieces_of_yaml_in_any_order(drawn: dict[str, str]) -> None:
 
 KEYS = sorted(
     {*re.findall(r"(\w+):", "".join(FILES.values())), "holdout", "caps", "most", "within", "computed", "value", "key", "where", "state"}
+    | {"duplicate_persons", "review", "merge"}
 )
 leaves = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([*PIECES, "did('Order Completed')", "after 7d"])

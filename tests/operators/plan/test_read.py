@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from operators.duplicates.find import REVIEW_AT
 from operators.language.canonical import canonical
 from operators.language.nodes import Call, Compare, Const, IsNone, Prop
 from operators.language.parse import rule
-from operators.plan.checked import Campaign, Cap, Plan, Segment, Send
+from operators.plan.checked import Campaign, Cap, DuplicatePersons, Plan, Segment, Send
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.read import STEPS, read_plan
 from operators.plan.yaml_tree import Place, read_tree
@@ -172,6 +173,21 @@ def test_the_example_plan_is_a_plan() -> None:
 def test_history_and_duplicates_can_be_switched_off(text: str) -> None:
     plan = read(plan=f"name: shop\nhistory: {text}\nduplicates: {text}\n", segments="segments: {a: \"did('A', within='9999d')\"}")
     assert (plan.history_ms, plan.duplicates_ms) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    {
+        "off": None,
+        "review": DuplicatePersons(REVIEW_AT, None),
+        "{}": DuplicatePersons(REVIEW_AT, None),
+        "{review: 50%, merge: 0.99}": DuplicatePersons(0.5, 0.99),
+    }.items(),
+)
+def test_duplicate_persons_are_looked_for_when_the_plan_says_so(text: str, expected: DuplicatePersons | None) -> None:
+    plan = read(plan=f"name: shop\nduplicate_persons: {text}\n")
+    assert expected == plan.duplicate_persons
+    assert (expected is None) == (plan.version == read().version)
 
 
 def test_off_is_off_in_yaml_1_1_too() -> None:
