@@ -17,13 +17,16 @@ from operators.cases.checked import Case, Check
 from operators.cases.compare import compare
 from operators.cases.explain import Explain, Failure
 from operators.cases.outcome import outcome_of
+from operators.identify import identify
+from operators.identity.resolve import present
 from operators.lane.keys import person_key
-from operators.lane.lane import Lane, person_of
+from operators.lane.lane import Lane
 from operators.lane.memory_store import MemoryStore
+from operators.lane.people import person_of
 from operators.lane.ports import Batch
 from operators.person import PersonStage
 from operators.plan.checked import Plan
-from schemas.person import new_person
+from schemas.person import Person, new_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,18 @@ class _Engine:
         arrived = takewhile(lambda given: given.event.t <= check.at_ms, case.given)
         lane.apply(Batch(0, 0, numbered([given.record for given in arrived]), end=True))
         lane.close()
-        outcome = outcome_of(value for _, _, value in sorted(record for records in output.streams.values() for record in records))
+        values_of = (value for _, _, value in sorted(record for records in output.streams.values() for record in records))
+
+        def known_as(person: str) -> Person:
+            return present(lambda name: person_of(store.get(person_key(name))), person) or new_person(person)
+
+        persons = dict.fromkeys(identify(given.event) for given in case.given)
+        # Who is named by an e-mail address that came with a trait goes in the case by the id that its events have.
+        told = {id: person for person in persons if (id := known_as(person).id) not in persons}
+        outcome = outcome_of(values_of, told)
 
         def values(person: str, segment: str) -> dict[str, Any]:
-            known = person_of(store.get(person_key(person))) or new_person(person)
+            known = known_as(person)
             [rule] = [rule for rule in stage.rules.rules if rule.id == segment]
             return {text: value(known, check.at_ms) for text, value in rule.calls}
 

@@ -110,7 +110,7 @@ def _answer(plan: Plan, segment: Segment, live: Live, basis: Basis, at: int, who
         told.member,
         _instant(told.since),
         _cause(told, live, plan),
-        _instant(min((event.t for _, event in past), default=None)),
+        _instant(min((each.event.t for each in past), default=None)),
         _instant(whole),
         _notes(live, basis, whole, at),
         canonical(segment.when),
@@ -151,7 +151,7 @@ def _cause(told: Explanation, live: Live, plan: Plan) -> dict[str, str | bool] |
     if told.turn is None:
         return {"plan": plan.version} if live.adopted and told.member and told.since == live.now else None
     cause = told.turn.cause
-    names = [event.name or event.kind for _, event in live.past if event.message_id == cause.get("event")]
+    names = [each.event.name or each.event.kind for each in live.past if each.event.message_id == cause.get("event")]
     return {**cause, "name": names[-1]} if names else cause
 
 

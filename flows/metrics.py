@@ -27,6 +27,8 @@ MetricName = Literal[
     "beckon_late",
     "beckon_out_of_order",
     "beckon_clamped",
+    "beckon_linked_persons",
+    "beckon_identity_conflicts",
     "beckon_filled_persons",
     "beckon_rejects",
     "beckon_transitions",
@@ -64,6 +66,8 @@ METRICS: dict[MetricName, Metric] = {
     "beckon_late": Metric("counter", "events older than the watermark"),
     "beckon_out_of_order": Metric("counter", "events older than the person's clock"),
     "beckon_clamped": Metric("counter", "events whose time lay in the future and was set to that of receipt"),
+    "beckon_linked_persons": Metric("counter", "persons that became part of another one"),
+    "beckon_identity_conflicts": Metric("counter", "links that were not made, since a person would have had too many identifiers"),
     "beckon_filled_persons": Metric("counter", "persons brought to a changed plan"),
     "beckon_rejects": Metric("counter", "records that cannot be used, by reason", ("reason",)),
     "beckon_transitions": Metric("counter", "entries and exits of segments", ("segment", "kind")),
@@ -112,6 +116,8 @@ class Metrics:
         counts, partition = report.counts, str(report.counts.partition)
         for name in ("records", "replayed", "events", "persons", "duplicates", "late", "out_of_order", "clamped"):
             self._count(f"beckon_{name}", getattr(counts, name), partition)
+        self._count("beckon_linked_persons", counts.linked, partition)
+        self._count("beckon_identity_conflicts", counts.conflicts, partition)
         self._count("beckon_batches", 1, partition)
         self._count("beckon_filled_persons", counts.filled, partition)
         for reason, number in counts.rejects.items():

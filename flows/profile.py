@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from operators.identity.resolve import linked_in
 from operators.instants import format_instant
 from operators.lane.keys import Kept
 from operators.lane.live import Live, Onlooker, read_live
 from operators.language.calls.held import HIDDEN
 from operators.plan.checked import Plan
+from schemas.person import RANK_NAMES, Person
 
 RECENT = 20
 """Events shown, unless asked for another number."""
@@ -30,6 +32,26 @@ class Trait(msgspec.Struct, frozen=True):
     """A trait's value, and the time of the event that it came with."""
 
     value: Any
+    time: str
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An identifier of the person: its type, and the time and messageId of the event that first brought it (None: not known)."""
+
+    type: str | None
+    value: str
+    time: str | None = None
+    message_id: str | None = None
+
+
+class NotLinked(msgspec.Struct, frozen=True):
+    """A link that was not made, since the person would have had too many identifiers of the type `limit`: the identifier that was left out
+    of the event with this messageId, and the person whose it is."""
+
+    limit: str
+    identifier: str
+    person: str | None
+    message_id: str
     time: str
 
 
@@ -53,7 +75,7 @@ class Happened(msgspec.Struct, frozen=True):
 
 class Profile(msgspec.Struct, frozen=True):
     """A person in one lane. `at` is the instant that the values are for, `events` the number of all, `recent` the newest that are kept,
-    newest first."""
+    newest first. `identifiers` begin with the one that names the person, the newest of `conflicts` come first."""
 
     person: str
     partition: int
@@ -65,6 +87,8 @@ class Profile(msgspec.Struct, frozen=True):
     last_triggers: list[str]
     entered_campaigns: dict[str, str]
     recent: list[Happened]
+    identifiers: list[Known]
+    conflicts: list[NotLinked]
 
 
 def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: int = RECENT) -> Profile:
@@ -84,7 +108,26 @@ def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: 
         [format_instant(t) for t in known.sent],
         {entry: format_instant(t) for entry, t in sorted(known.entries.items())},
         _recent(live.history, recent),
+        _identifiers(known),
+        _conflicts(known),
     )
+
+
+def _identifiers(p: Person) -> list[Known]:
+    known = sorted(linked_in(p).known.items(), key=lambda item: (-item[1].rank, item[1].came))
+    others = [Known(RANK_NAMES.get(each.rank), value, _instant(each.t), each.source) for value, each in known]
+    return [Known(RANK_NAMES.get(p.rank), p.id), *others]
+
+
+def _conflicts(p: Person) -> list[NotLinked]:
+    return [
+        NotLinked(RANK_NAMES[each.limit], each.identifier, each.person, each.source, format_instant(each.t))
+        for each in reversed(linked_in(p).conflicts)
+    ]
+
+
+def _instant(t: int | None) -> str | None:
+    return None if t is None else format_instant(t)
 
 
 def _segments(live: Live, onlooker: Onlooker | None) -> list[Membership]:
@@ -108,6 +151,12 @@ def _recent(events: list[tuple[str, Kept]], most: int) -> list[Happened]:
 def show(profile: Profile, out: Console) -> None:
     """Prints a profile for people."""
     out.print(Text.assemble((profile.person, "bold"), f"  partition {profile.partition}, {profile.events:,} events, clock {profile.clock}"))
+    if len(profile.identifiers) > 1:
+        told = [(each.value, each.time or "", (each.type or "").replace("_", " ")) for each in profile.identifiers]
+        _section(out, "Identifiers, with their first events", told, "")
+    if profile.conflicts:
+        left = [(each.identifier, each.time, f"not linked: one {each.limit} too many, by {each.message_id}") for each in profile.conflicts]
+        _section(out, "Identifiers of others", left, "")
     _section(out, "Traits", [(name, trait.time, _value(trait.value)) for name, trait in profile.traits.items()], "none")
     rows = [
         (each.segment, f"since {each.since}", ", ".join(f"{text} = {_value(v)}" for text, v in each.values.items()))

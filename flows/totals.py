@@ -11,7 +11,20 @@ import msgspec
 from operators.instants import format_instant
 from schemas.counts import Counts
 
-NUMBERS = ("records", "replayed", "events", "persons", "duplicates", "late", "out_of_order", "clamped", "after_until", "filled")
+NUMBERS = (
+    "records",
+    "replayed",
+    "events",
+    "persons",
+    "duplicates",
+    "late",
+    "out_of_order",
+    "clamped",
+    "linked",
+    "conflicts",
+    "after_until",
+    "filled",
+)
 """The fields of `Counts` that are plain sums."""
 
 
@@ -90,7 +103,7 @@ def summary_line(total: Counts, seconds: float) -> str:
     parts = [numbered(number, name) for name, number in sums.items()]
     if total.duplicates:
         parts.append(numbered(total.duplicates, "duplicate"))
-    others = {"late": total.late, "after --until": total.after_until, "applied before": total.replayed}
+    others = {"linked": total.linked, "late": total.late, "after --until": total.after_until, "applied before": total.replayed}
     others |= {"problems in data": total.quality.total(), "filled": total.filled, "still to fill": total.to_fill}
     parts += [f"{number:,} {name}" for name, number in others.items() if number]
     return f"{numbered(total.events, 'event')} in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {', '.join(parts)}"

@@ -44,10 +44,12 @@ class Layout(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Past(NamedTuple):
-    """An event of a person's history: `n` is its number of arrival."""
+    """An event of a person's history: `n` is its number of arrival. The others are those of `Kept`."""
 
     n: int
     event: Event
+    watermark: int | None = None
+    linked: bool = False
 
 
 Seen = tuple[int, int, str, dict[str, Any]]
@@ -158,10 +160,15 @@ def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int, emit: 
     p, emit, mismatched = new_person(id), emit or Emit("", 1), stage.rules.mismatched
     # These comparisons were made before.
     before = mismatched.copy()
-    for _, event in past:
-        if event.t <= until:
-            stage.apply(p, event, event.t, emit)
+    linked: list[Past] = []
+    for each in past:
+        t = each.event.t
+        if t <= until and each.linked:
+            linked.append(each)
+        elif t <= until:
+            stage.apply(p, each.event, t, emit, linked)
             emit.outputs.clear()
+            linked.clear()
     stage.advance(p, until + 1, emit)
     mismatched.clear()
     mismatched.update(before)

@@ -181,8 +181,8 @@ def copy_of(p: Person) -> Person:
 
 def kept_from(past: Sequence[Past], p: Person) -> int | None:
     """From when on the history has all events of a person: behind the last that it lacks. None where it lacks none."""
-    numbers = {n for n, _ in past}
+    numbers = {each.n for each in past}
     lacking = next((n for n in range(p.count, 0, -1) if n not in numbers), None)
     if lacking is None:
         return None
-    return min((event.t for n, event in past if n > lacking), default=p.clock + 1)
+    return min((each.event.t for each in past if each.n > lacking), default=p.clock + 1)

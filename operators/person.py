@@ -6,8 +6,9 @@ first every boundary before the event, each at its own instant, then the event, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import heappop
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from operators.decide import Decide
@@ -18,6 +19,7 @@ from schemas.event import Event
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
 if TYPE_CHECKING:
+    from operators.change import Past
     from operators.plan.checked import Plan
 
 
@@ -29,10 +31,13 @@ class PersonStage:
         self.decide = Decide(plan, self.rules)
         self.timers = list({timer.no: timer for rule in self.rules.rules for timer in rule.timers}.values())
 
-    def apply(self, p: Person, event: Event, watermark: int, emit: Emit) -> None:
+    def apply(self, p: Person, event: Event, watermark: int, emit: Emit, past: Sequence[Past] = (), touched: int = 0) -> None:
         """Applies one event, with the lane's watermark as the records before it made it. Transitions, triggers and decisions go to
-        `emit`."""
-        t = event.t
+        `emit`.
+
+        With `past` the event brings others with it, which have their own times and the numbers behind the person's: all are evaluated once,
+        when the latest of them has happened. `touched` is the mask of the rules that are to be evaluated in any case."""
+        t = event.t if not past else max(event.t, *(each.event.t for each in past))
         clock = p.clock if p.count else t
         heap = p.heap
         if heap:
@@ -51,16 +56,51 @@ class PersonStage:
         dirty = self._due(p, now) if heap and heap[0] >> SLOT_BITS <= now else 0
         if not p.count:
             dirty |= self.rules.birth
+        if past or touched:
+            dirty |= touched | self._bring(p, past, now)
         p.count += 1
         if event.kind == "identify":
             dirty |= self._traits(p, event)
         if event.name is not None:
-            dirty |= bring(self.rules, p, event.name, t, p.count, event.properties, now)
+            dirty |= bring(self.rules, p, event.name, event.t, p.count, event.properties, now)
         if dirty:
             self._evaluate(p, now, dirty, event, emit)
         p.clock = now
         if event.name is not None and (event.name in self.decide.events or self.decide.stars):
             self.decide.on_event(p, event, now, emit)
+
+    def _bring(self, p: Person, past: Sequence[Past], now: int) -> int:
+        """Brings events in that were another person's; gives the mask of the rules whose truth may have changed."""
+        dirty = 0
+        for n, event, *_ in past:
+            if event.kind == "identify":
+                dirty |= self._traits(p, event)
+            if event.name is not None:
+                dirty |= bring(self.rules, p, event.name, event.t, n, event.properties, now)
+            p.count = n
+        return dirty
+
+    def leave(self, p: Person, event: Event, watermark: int, emit: Emit) -> None:
+        """The person is no more, since an event made it part of another: what was due before it happens, and all segments are left."""
+        self.advance(p, max(p.clock, event.t, watermark), emit)
+        now = max(p.clock, event.t)
+        left = [(rule, False) for rule in self.rules.rules if rule.no in p.members and not rule.hidden]
+        if left:
+            emit.tallies.changed(p, now, left)
+            occasion = emit.occasion(p.id, now, event, p.count + 1)
+            for rule, _ in left:
+                why = {text: value(p, now) for text, value in rule.calls}
+                emit.transition(occasion, rule.id, rule.version, False, why)  # noqa: FBT003 - it left
+
+    def inherit(self, p: Person, other: Person) -> int:
+        """Takes over what is known of a person that becomes part of this one, beside its events: traits by their times, the later arrival
+        being the other's, and what it was sent and entered. Gives the mask of the rules whose truth may have changed."""
+        dirty = self._inherited(p, other.traits)
+        if other.sent:
+            p.sent = sorted([*p.sent, *other.sent])[-self.decide.most :] if self.decide.most else []
+        for place, entry in other.entries.items():
+            p.entries[place] = max(entry, p.entries.get(place, entry))
+        return dirty
 
     def advance(self, p: Person, limit: int, emit: Emit, only: int = -1) -> None:
         """Evaluates the person's boundaries before `limit`, each at its own instant; of the rules those of the mask `only`."""
@@ -122,6 +162,16 @@ class PersonStage:
             else:
                 continue
             dirty |= masks.get(name, 0)
+        return dirty
+
+    def _inherited(self, p: Person, traits: dict[str, list[Any]]) -> int:
+        """Takes traits over that are no older than the person's; gives the rules that read one that changed."""
+        dirty = 0
+        for name, (t, value) in traits.items():
+            kept = p.traits.get(name)
+            if kept is None or t >= kept[0]:
+                p.traits[name] = [t, value]
+                dirty |= self.rules.traits.get(name, 0)
         return dirty
 
     def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit, plan: str | None = None, only: int = -1) -> bool:

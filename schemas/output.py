@@ -14,13 +14,16 @@ import msgspec
 Stream = Literal["transitions", "triggers", "decisions", "rejects"]
 STREAMS: tuple[Stream, ...] = ("transitions", "triggers", "decisions", "rejects")
 
-RejectReason = Literal["not_json", "wrong_type", "too_large", "unknown_type", "no_id", "no_name", "no_time", "bad_time", "tracking_plan"]
+RejectReason = Literal[
+    "not_json", "wrong_type", "too_large", "unknown_type", "no_id", "blocked_id", "no_name", "no_time", "bad_time", "tracking_plan"
+]
 REJECT_REASONS: dict[RejectReason, str] = {
     "not_json": "the record is no JSON object (NaN, broken UTF-8 and too deep nesting included)",
     "wrong_type": "a field of the envelope has another type than the Segment spec gives it",
     "too_large": "the record has more than 512 KiB, or an id or event name of it more than 1,024 characters",
     "unknown_type": "type is none of identify, track, page, screen, group, alias",
     "no_id": "neither userId nor anonymousId",
+    "blocked_id": "each identifier is one that stands for nobody, such as null or guest",
     "no_name": "a track without an event name",
     "no_time": "no stamp in the record, and the log gives none",
     "bad_time": "a stamp that is no RFC 3339 date and time",

@@ -9,6 +9,54 @@ import msgspec
 PERSON_VERSION = 1
 """The first item of a stored person; raised when the layout changes."""
 
+ANONYMOUS_ID, EMAIL, USER_ID = 1, 2, 3
+"""The ranks of identifiers: a person is named by the highest that is known of it."""
+RANKS = {"anonymous_id": ANONYMOUS_ID, "email": EMAIL, "user_id": USER_ID}
+RANK_NAMES = {rank: name for name, rank in RANKS.items()}
+
+
+class Identifier(msgspec.Struct, array_like=True, gc=False):
+    """An identifier of a person beside the one that names it: its rank, and the time and messageId of the event that first brought it
+    (None where that is not known). `came` is its place in the order of arrival: the earlier came first."""
+
+    rank: int
+    came: int
+    t: int | None = None
+    source: str | None = None
+
+
+class Conflict(msgspec.Struct, array_like=True, gc=False):
+    """A link that was not made, since there would have been too many identifiers of the rank `limit`: the event's identifier that was left
+    out, the other person (None: nobody has that identifier), and the event's messageId and time."""
+
+    limit: int
+    identifier: str
+    person: str | None
+    source: str
+    t: int
+
+
+MOST_CONFLICTS = 20
+"""So many are kept with a person, the newest."""
+
+
+class Linked(msgspec.Struct, array_like=True, gc=False):
+    """What links have made one: the rank of the name and its place in the order of arrival, the other identifiers by value, and the links
+    that were not made."""
+
+    rank: int
+    came: int
+    known: dict[str, Identifier] = {}
+    conflicts: list[Conflict] = []
+
+
+class Ties(msgspec.Struct, array_like=True, gc=False):
+    """What is known of a person's identity beyond one identifier. Where `to` is given, the name is no person's any more, but leads to the
+    one that is named there. Else `linked` holds, by name, what links have made one."""
+
+    to: str | None = None
+    linked: dict[str, Linked] = {}
+
 
 class Person(msgspec.Struct, array_like=True, gc=False):
     """The state of a person; all times are ms since 1970.
@@ -20,7 +68,9 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     `members` gives the time of entry of each segment that the person is in, by its number in the plan. `traits` gives `[time, value]`, the
     value None where the trait was taken away. `sent` are the times of the last triggers, ascending, as many as the caps look at; `entries`
     the last entry by campaign (and key). `layout` is the number of the layout by which the numbers of slots and segments are told.
-    `entered` gives the days of the last entries into each segment, by its number, packed as `operators.entries` says.
+    `entered` gives the days of the last entries into each segment, by its number, packed as `operators.entries` says. `rank` is that of
+    `id`, the highest that it was met with (0: not known), `came` its place in the order of arrival. `ties` is None where nothing else is
+    known of the person's identity.
     """
 
     version: int
@@ -37,6 +87,14 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     entries: dict[str, int]
     layout: int = 0
     entered: dict[int, int] = {}
+    rank: int = 0
+    came: int = -1
+    ties: Ties | None = None
+
+    @property
+    def to(self) -> str | None:
+        """The name that this one leads to, where it is no person's any more."""
+        return None if self.ties is None else self.ties.to
 
 
 SLOT_BITS = 14
@@ -47,3 +105,10 @@ SLOT_MASK = (1 << SLOT_BITS) - 1
 def new_person(id: str) -> Person:
     """A person of whom nothing is known."""
     return Person(PERSON_VERSION, id, 0, 0, 0, None, [], {}, {}, {}, [], {})
+
+
+def redirect(id: str, to: str) -> Person:
+    """What stands where a name leads to another person."""
+    p = new_person(id)
+    p.ties = Ties(to)
+    return p

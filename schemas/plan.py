@@ -81,6 +81,15 @@ def chance(value: object) -> float:
     return number
 
 
+def _identity(value: object) -> object:
+    """YAML 1.1 reads `off` as false."""
+    if value is False or value == "off":
+        return None
+    if not isinstance(value, dict):
+        raise ValueError(f"`identity` must be a mapping, or off; got {_told(value)}")  # noqa: TRY004 - pydantic collects these
+    return value
+
+
 def _segment(value: object) -> object:
     if isinstance(value, str):
         return {"when": value}
@@ -159,6 +168,33 @@ DuplicatePersonsOrOff = Annotated[
 ]
 
 
+class LimitsFile(PlanModel):
+    """How many identifiers of each type a person can have."""
+
+    user_id: Annotated[int, Field(ge=1, description="So many userIds at most.")] = 1
+    email: Annotated[int, Field(ge=1, description="So many e-mail addresses at most.")] = 5
+    anonymous_id: Annotated[int, Field(ge=1, description="So many anonymousIds at most.")] = 100
+
+
+class IdentityFile(PlanModel):
+    """How identifiers are linked to persons."""
+
+    limits: Annotated[LimitsFile, Field(description="An event that would break one is taken without its lowest-ranking identifier.")] = (
+        LimitsFile()
+    )
+    blocked: Annotated[
+        list[str],
+        Field(max_length=100, description="Patterns (RE2) of whole values that are no identifiers, in any case, beside null, guest, 0000."),
+    ] = []
+
+
+IdentityOrOff = Annotated[
+    IdentityFile | None,
+    BeforeValidator(_identity),
+    WithJsonSchema({"anyOf": [{"$ref": "#/$defs/IdentityFile"}, {"enum": ["off", False]}]}),
+]
+
+
 class PlanFile(PlanModel):
     """plan.yaml: the plan's name and what holds for all of it."""
 
@@ -174,6 +210,10 @@ class PlanFile(PlanModel):
         DuplicatePersonsOrOff,
         Field(description="Whether persons are looked for that are probably one: `review` merges none by itself; `off` looks for none."),
     ] = None
+    identity: Annotated[
+        IdentityOrOff,
+        Field(description="How userIds, e-mail addresses and anonymousIds of one person are linked; `off`: a person is one of these ids."),
+    ] = IdentityFile()
     holdout: Annotated[Share, Field(description="The share of persons that no campaign sends to, for comparison.")] = 0.0
     caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
 
@@ -330,6 +370,8 @@ def plan_schema() -> dict[str, Any]:
     models: list[type[BaseModel]] = [
         PlanFile,
         DuplicatePersonsFile,
+        IdentityFile,
+        LimitsFile,
         SegmentsFile,
         SegmentFile,
         ComputedsFile,

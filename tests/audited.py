@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from operators.lane.keys import PERSONS, PERSONS_END
-from operators.lane.lane import person_of
+from operators.lane.people import person_of
 from operators.lane.store import Store
 from operators.person import PersonStage
 from operators.plan.checked import Plan
@@ -22,7 +22,8 @@ Counted = dict[int, tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], Co
 
 def persons_of(store: Store) -> list[Person]:
     """All persons of a lane."""
-    return [person for _, raw in store.scan(PERSONS, PERSONS_END, 1 << 30) if (person := person_of(raw)) is not None]
+    found = [person_of(raw) for _, raw in store.scan(PERSONS, PERSONS_END, 1 << 30)]
+    return [person for person in found if person is not None and person.to is None]
 
 
 def ids_of(plan: Plan) -> list[str]:

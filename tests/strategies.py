@@ -66,6 +66,7 @@ def plan_settings(dice: Dice) -> dict[str, Any]:
         "duplicates": dice.pick(("7d", "5s", "off")),
         "history": dice.pick(("400d", "10s", "none")),
         "timezone": dice.pick(("UTC", "UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo")),
+        "identity": "off",  # the oracle takes a userId, else an anonymousId, for the person
     }
 
 

@@ -16,8 +16,8 @@ from flows.audit.overlaps import Overlaps
 from operators.entries import MOST, entries_since
 from operators.lane.fill import read_layouts
 from operators.lane.keys import PERSONS, PERSONS_END, Meta
-from operators.lane.lane import person_of
 from operators.lane.opening import stored_meta
+from operators.lane.people import person_of
 from operators.lane.rocks import open_live
 from operators.lane.stats import Day, Met, read_days, read_met
 from operators.lane.store import Store
@@ -111,13 +111,14 @@ def _lane(found: Found, store: Store, meta: Meta, plan: Plan, first: int, halted
 
 
 def persons(store: Store) -> Iterator[Person]:
-    """Every person of a lane, by id."""
+    """Every person of a lane, by id; names that lead to others are left out."""
     start = PERSONS
     while pairs := store.scan(start, PERSONS_END, _ROWS):
         for _, raw in pairs:
             person = person_of(raw)
             assert person is not None
-            yield person
+            if person.to is None:
+                yield person
         start = pairs[-1][0] + b"\0"
 
 

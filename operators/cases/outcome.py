@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,12 +56,13 @@ class Outcome:
         return inside
 
 
-def outcome_of(records: Iterable[bytes]) -> Outcome:
-    """The outcome that records say, which are CloudEvents of transitions, triggers and decisions."""
+def outcome_of(records: Iterable[bytes], told: Mapping[str, str]) -> Outcome:
+    """The outcome that records say, which are CloudEvents of transitions, triggers and decisions. `told` gives the persons whom a case
+    tells of by another name than the engine."""
     outcome = Outcome()
     for raw in records:
         record = msgspec.json.decode(raw)
-        person, at_ms, data = record["subject"], parse_instant(record["time"]), record["data"]
+        person, at_ms, data = told.get(record["subject"], record["subject"]), parse_instant(record["time"]), record["data"]
         if record["type"].startswith("beckon.segment."):
             entered = record["type"] == "beckon.segment.entered"
             outcome.changes.append(Change(person, data["segment"], entered, at_ms, data["cause"].get("event"), data["why"]))

@@ -96,7 +96,7 @@ class Fill:
                 left -= 1
                 if not is_known(key[len(PERSONS) :].decode()):
                     p = _decode_person(value)
-                    if p.layout != meta.layout:
+                    if p.layout != meta.layout and p.to is None:
                         left -= PERSON_EVENTS + adopt(p)
             if len(pairs) < PAGE:
                 self._end(writes())

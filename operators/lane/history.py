@@ -8,14 +8,15 @@ that what should be gone is never more than what is kept.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 import msgspec
 
 from operators.change import Past, Seen
 from operators.decode import storable
 from operators.instants import EARLIEST
-from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_key, history_prefix, numbered_key, read_message_id
+from operators.lane.keys import HISTORY, HISTORY_END, Kept, Meta, history_key, history_prefix, numbered_key, prefix_of, read_message_id
 from operators.lane.store import Store, Writes
 from operators.plan.checked import Plan
 from schemas.event import Event
@@ -27,6 +28,17 @@ LATE_MS = 7 * 86_400_000
 """A messageId is known for this long beyond the plan's `duplicates`, so the check holds for records that are up to so late."""
 
 
+_GONE = b""
+"""Stands in a batch for a row that is taken out."""
+
+
+class Moving(NamedTuple):
+    """An event on its way from one person to another."""
+
+    kept: Kept
+    message_id: str
+
+
 class History:
     """The history of one lane, with what a batch adds to it."""
 
@@ -36,22 +48,27 @@ class History:
         self._once_ms = plan.duplicates_ms
         self._retention_ms = max(plan.history_ms or 0, 0 if plan.duplicates_ms is None else plan.duplicates_ms + LATE_MS)
         self._on = self._keep or self._once_ms is not None
+        self._replayed = plan.identity is not None
         self._added: dict[bytes, bytes] = {}
+        self._keys: dict[bytes, list[bytes]] = {}
+        self._indexed = b""
 
-    def add(self, person: str, event: Event, n: int) -> int:
+    def add(self, person: str, event: Event, n: int, watermark: int) -> int:
         """Takes the `n`-th event of a person in. Gives the bytes that it adds; -1 where it is a duplicate and changes nothing."""
         if not self._on:
             return 0
         t = event.t
         # As `Kept` lies in the store; a tuple is cheaper to make.
-        row = (t, n, event.kind, event.name, event.properties) if self._keep else (t, n)
+        row: tuple[Any, ...] = (t, n, event.kind, event.name, event.properties) if self._keep else (t, n)
+        if t < watermark and self._replayed:
+            row = (*row, watermark) if self._keep else (*row, None, None, None, watermark)
         before = None
         if self._once_ms is None:
             key = numbered_key(person, n, event.message_id)
         else:
             key = history_key(person, event.message_id)
             if n > 1:
-                before = self._added.get(key) or self._store.get(key)
+                before = self._get(key)
         rows: list[Any] = [row]
         if before is not None:
             kept = _decode(before)
@@ -61,18 +78,68 @@ class History:
         try:
             value = _encode(rows)
         except OverflowError:
-            rows[-1] = (t, n, event.kind, event.name, storable(event.properties))
+            rows[-1] = (*row[:4], storable(event.properties), *row[5:])
             value = _encode(rows)
         self._added[key] = value
         return len(key) + len(value)
+
+    def has(self, person: str, event: Event) -> bool:
+        """True where the person has the event already."""
+        before = self._get(history_key(person, event.message_id)) if self._once_ms is not None else None
+        return before is not None and any(abs(event.t - other.t) < self._once_ms for other in _decode(before))  # type: ignore[operator]
+
+    def take(self, person: str, watermark: int) -> list[Moving]:
+        """Takes all events of a person out. Gives them by arrival, but for those that are older than the plan keeps."""
+        prefix = history_prefix(person)
+        self._index()
+        pairs = dict(self._store.scan(prefix, prefix + b"\xff", 1 << 30))
+        pairs |= {key: self._added[key] for key in self._keys.get(prefix, ())}
+        start = watermark - self._retention_ms
+        values = [(read_message_id(key, prefix), value) for key, value in pairs.items() if value]
+        found = [Moving(kept, message_id) for message_id, value in values for kept in _decode(value) if kept.t >= start]
+        self._added |= dict.fromkeys(pairs, _GONE)
+        return sorted(found, key=lambda moving: moving.kept.n)
+
+    def bring(self, person: str, rows: list[Moving], count: int) -> tuple[list[Past], int]:
+        """Gives a person events that were another's, with numbers from behind `count` on. Gives those that it did not have, and the bytes
+        that they add."""
+        past, size = list[Past](), 0
+        for kept, message_id in rows:
+            n = count + len(past) + 1
+            moved = Kept(kept.t, n, kept.kind, kept.name, kept.properties, kept.watermark, linked=True)
+            key = numbered_key(person, n, message_id) if self._once_ms is None else history_key(person, message_id)
+            before = self._get(key)
+            have = [] if before is None else _decode(before)
+            if self._once_ms is not None and any(abs(kept.t - other.t) < self._once_ms for other in have):
+                continue
+            value = self._added[key] = _encode([*have, moved])
+            size += len(key) + len(value)
+            past.append(Past(n, event_of(person, message_id, kept)))
+        return past, size
+
+    def _get(self, key: bytes) -> bytes | None:
+        """The value of a key as the batch so far has made it, None where there is none."""
+        value = self._added.get(key)
+        return self._store.get(key) if value is None else value or None
+
+    def _index(self) -> None:
+        """Knows the keys of what was added by the person whose they are: those that were added since it was last asked for."""
+        new = list(takewhile(lambda key: key != self._indexed, reversed(self._added)))
+        for key in reversed(new):
+            self._keys.setdefault(prefix_of(key), []).append(key)
+        if new:
+            self._indexed = new[0]
 
     def flush(self, meta: Meta, writes: Writes) -> None:
         """Puts what was added into the batch of writes, after the sweep: of a row that both touch, what was added counts."""
         added, put = self._added, writes.put
         self._sweep(meta, 2 * len(added), writes)
         for key, value in added.items():
-            put(key, value)
-        self._added = {}
+            if value:
+                put(key, value)
+            else:
+                writes.delete(key)
+        self._added, self._keys, self._indexed = {}, {}, b""
 
     def _sweep(self, meta: Meta, rows: int, writes: Writes) -> None:
         """Reads so many rows on over the history, and lets go of what is older than the plan keeps."""
@@ -157,11 +224,16 @@ class PersonHistory:
 def by_arrival(person: str, history: list[tuple[str, Kept]]) -> list[Past]:
     """What was read of a person's history as events, by arrival; those without content are left out."""
     found = [
-        Past(kept.n, Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {}))  # type: ignore[arg-type]  # a kind
+        Past(kept.n, event_of(person, message_id, kept), kept.watermark, kept.linked)
         for message_id, kept in history
         if kept.kind is not None
     ]
     return sorted(found, key=lambda past: past.n)
+
+
+def event_of(person: str, message_id: str, kept: Kept) -> Event:
+    """A kept event as an event of the person."""
+    return Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {})  # type: ignore[arg-type]  # a kind
 
 
 def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:

@@ -3,7 +3,7 @@
 | key | value |
 |---|---|
 | `m` | `Meta` |
-| `p` person | `Person` |
+| `p` name | `Person`, also where the name leads to another one |
 | `h` length of person (a character), person, `i`, messageId | the person's events with that messageId: history and seen-set in one row |
 | the same with `n`, number of arrival (8 bytes), messageId | one event, where the plan does not check for duplicates |
 | `l` number (4 bytes) | `Layout`, by which the slots and segments of a person are told |
@@ -92,13 +92,16 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
 
 class Kept(msgspec.Struct, array_like=True, gc=False):
     """One event in the history: its time, its number of arrival, and its content (None for name and properties where the plan keeps no
-    history)."""
+    history). `linked` says that it was another person's when it came, and was evaluated with the next that was not. Of a late event
+    `watermark` is that of the lane when it came."""
 
     t: int
     n: int
     kind: str | None = None
     name: str | None = None
     properties: dict[str, Any] | None = None
+    watermark: int | None = None
+    linked: bool = False
 
 
 def person_key(person: str) -> bytes:
@@ -119,6 +122,16 @@ def history_key(person: str, message_id: str) -> bytes:
 def numbered_key(person: str, n: int, message_id: str) -> bytes:
     """Where the person's `n`-th event lies, in a plan without the check for duplicates."""
     return history_prefix(person) + b"n" + n.to_bytes(8, "big") + message_id.encode()
+
+
+def prefix_of(key: bytes) -> bytes:
+    """What the keys of the same person's history begin with.
+
+    >>> prefix_of(history_key("ü1", "m")) == history_prefix("ü1")
+    True
+    """
+    text = key[1:].decode(errors="replace")
+    return history_prefix(text[1 : 1 + ord(text[0])])
 
 
 def read_message_id(key: bytes, prefix: bytes) -> str:

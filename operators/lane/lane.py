@@ -14,11 +14,12 @@ import msgspec
 from operators.change import Difference
 from operators.decode import decode
 from operators.emit import Emit
-from operators.identify import identify
 from operators.lane.fill import Fill
 from operators.lane.history import History
-from operators.lane.keys import META, outbox_key, person_key
+from operators.lane.keys import META, outbox_key
+from operators.lane.moves import BLOCKED, NOTHING, Moves
 from operators.lane.opening import publish_missing, read_meta
+from operators.lane.people import People
 from operators.lane.ports import Batch, Publisher, Row
 from operators.lane.stats import Stats
 from operators.lane.store import Store
@@ -30,7 +31,7 @@ from schemas.counts import Counts
 from schemas.errors import UnavailableError
 from schemas.event import Event
 from schemas.output import Reject
-from schemas.person import SLOT_BITS, Person, new_person
+from schemas.person import USER_ID, Person
 
 MOST_BYTES = 4 << 20
 """A write holds the GIL (2.5 ms a MB), so a batch is written when it has gathered this much."""
@@ -40,7 +41,6 @@ MOST_PERSONS = 12_000
 """Persons kept decoded between batches; as many again that were not met lately."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_person = msgspec.msgpack.Decoder(Person).decode
 
 
 def _nothing(step: str) -> None:
@@ -73,11 +73,10 @@ class Lane:
         self._stage = stage if stage is not None else PersonStage(plan)
         self._rows = publish_missing(self._meta, store, publisher)
         self._timers = Timers(store)
-        self._hot: dict[str, Person] = {}
-        self._warm: dict[str, Person] = {}
-        self._touched: dict[str, Person] = {}
+        self._people = People(store, self._meta, self._timers, self._adopt)
         self._history = History(plan, store)
         self._emit = Emit(plan.name, self._meta.sequence + 1, once=plan.duplicates_ms is not None)
+        self._moves = Moves(plan.identity, self._stage, self._people, self._history, self._meta, self._emit) if plan.identity else None
         self._stats = Stats(plan, store, self._stage.rules)
         self._tracking = Tracking(plan.tracking) if plan.tracking is not None else None
         self._fill = Fill(plan, store, self._stage, self._meta, self._stats.see)
@@ -142,7 +141,9 @@ class Lane:
             if tracking is not None and type(event) is Event and (until is None or event.t <= until):
                 event = tracking.keep(event, raw, self._emit)
             if type(event) is Event and (until is None or event.t <= until):
-                self._event(event, total)
+                refused = self._event(event, total)
+                if refused is not None:
+                    self._aside(refused, raw, offset, log_ms)
             else:
                 self._aside(event, raw, offset, log_ms)
             if offset == middle:
@@ -196,33 +197,45 @@ class Lane:
         meta.until = self._until
         self._emit.counts.after_until += 1
 
-    def _event(self, event: Event, counts: Counts) -> None:
-        meta, t = self._meta, event.t
-        id = identify(event)
-        p = self._load(id)
-        n = p.count + 1 if p is not None else 1
-        size = self._history.add(id, event, n)
-        if size < 0:
-            counts.duplicates += 1
-            return
-        self._size += size
-        if p is None:
-            p = self._hot[id] = new_person(id)
-            p.layout = meta.layout
-            meta.persons += 1
-            counts.persons += 1
+    def _event(self, event: Event, counts: Counts) -> Reject | None:
+        """Applies an event; gives why it cannot be used, None where it can."""
+        meta, t, user, anonymous = self._meta, event.t, event.user_id, event.anonymous_id
+        name = user or anonymous or ""
+        p: Person | None = self._people.hot.get(name) or self._people.row(name)
         # A first event has nothing before it: it is not late, and no boundary is due.
         watermark = meta.watermark if meta.watermark is not None else t - self._plan.lateness_ms
+        brought = NOTHING
+        if self._moves is None:
+            if p is None:
+                p = self._people.born(name)
+                counts.persons += 1
+        elif p is None or p.ties is not None or event.kind == "identify" or (user and (anonymous or p.rank != USER_ID)):
+            # All other events, nearly all, carry what their person is named by, and nothing else.
+            found = self._moves.settle(p, event, watermark)
+            if found is None:
+                return BLOCKED
+            p, brought = found
+        size = self._history.add(p.id, event, p.count + len(brought.past) + 1, watermark)
+        if size < 0:
+            counts.duplicates += 1
+            return None
+        self._size += size + brought.size
+        self._stage.apply(p, event, watermark, self._emit, brought.past, brought.touched)
+        self._applied(p, event, watermark, counts)
+        return None
+
+    def _applied(self, p: Person, event: Event, watermark: int, counts: Counts) -> None:
+        """What follows when an event was applied to a person: counts, timers, and the time of the lane."""
+        meta, t = self._meta, event.t
         if t < watermark:
             counts.late += 1
         if event.clamped:
             counts.clamped += 1
-        self._stage.apply(p, event, watermark, self._emit)
         if event.name is not None and (event.name in self._stats.awaited or self._stats.stars):
             self._stats.see(event.name, event.properties)
         counts.events += 1
-        self._arm(p)
-        self._touched[id] = p
+        self._people.arm(p, self._writes)
+        self._people.touched[p.id] = p
         if meta.oldest is None or t < meta.oldest:
             meta.oldest = t
         if meta.latest is None or t > meta.latest:
@@ -246,14 +259,14 @@ class Lane:
             _, id = timers.pop(self._writes)
             self._changed = True
             self._size += TIMER_BYTES
-            p = self._load(id)
+            p = self._people.row(id)
             # An entry that is not the person's present one is stale: it is dropped, and no more.
             if p is not None and p.armed == due:
                 p.armed = None
                 self._stage.advance(p, watermark, self._emit)
-                self._arm(p)
-                self._touched[id] = p
-            if len(self._touched) >= MOST_PERSONS or len(self._emit.outputs) >= MOST_PERSONS or self._size > MOST_BYTES:
+                self._people.arm(p, self._writes)
+                self._people.touched[id] = p
+            if len(self._people.touched) >= MOST_PERSONS or len(self._emit.outputs) >= MOST_PERSONS or self._size > MOST_BYTES:
                 self._commit()
 
     def _end(self) -> None:
@@ -263,35 +276,11 @@ class Lane:
         end = self._meta.latest if self._until is None else self._until
         self._pass(end + 1)
 
-    def _arm(self, p: Person) -> None:
-        """Sees to it that the timer index has an entry for the person that is no later than its next boundary."""
-        if p.heap:
-            due = p.heap[0] >> SLOT_BITS
-            if p.armed is None or due < p.armed:
-                p.armed = due
-                self._timers.add(due, p.id, self._writes)
-
-    def _load(self, id: str) -> Person | None:
-        p = self._hot.get(id)
-        if p is not None:
-            return p
-        # Whom the sweep has brought to a changed plan in this batch, the store does not have yet.
-        p = self._warm.get(id) or self._touched.get(id)
-        if p is None:
-            raw = self._store.get(person_key(id))
-            if raw is None:
-                return None
-            p = _decode_person(raw)
-            if p.layout != self._meta.layout:
-                self._adopt(p)
-        self._hot[id] = p
-        return p
-
     def _adopt(self, p: Person) -> int:
         """Brings a person to the changed plan; gives how many events were read for it."""
         events = self._fill.adopt(p, self._meta.watermark, self._emit)
-        self._arm(p)
-        self._touched[p.id] = p
+        self._people.arm(p, self._writes)
+        self._people.touched[p.id] = p
         self._changed = True
         self._size += TIMER_BYTES + 10 * len(p.slots)
         self._emit.counts.filled += 1
@@ -300,7 +289,7 @@ class Lane:
     def _sweep(self) -> None:
         """One step of bringing the persons in the store to the changed plan."""
         self._changed = True
-        self._fill.sweep(lambda id: id in self._hot or id in self._warm or id in self._touched, self._adopt, lambda: self._writes)
+        self._fill.sweep(self._people.is_known, self._adopt, lambda: self._writes)
 
     def _done(self, total: Counts, started: float) -> Counts:
         """The counts, with the lane's standing."""
@@ -322,8 +311,7 @@ class Lane:
         started = self._clock()
         writes, meta, put = self._writes, self._meta, self._writes.put
         self._stats.flush(self._emit.tallies, writes)
-        for id, p in self._touched.items():
-            put(person_key(id), _encode(p))
+        self._people.flush(writes)
         self._history.flush(meta, writes)
         outputs = self._emit.outputs
         row = Row(meta.sequence + 1, outputs) if outputs else None
@@ -341,13 +329,6 @@ class Lane:
         self._reached("after_write")
         self._timers.written()
         self._publisher.put(row, meta.offset)
-        self._touched.clear()
-        if len(self._hot) > MOST_PERSONS:
-            self._warm, self._hot = self._hot, {}
+        self._people.written(MOST_PERSONS)
         self._begin()
         self._emit.counts.commit_s += self._clock() - started
-
-
-def person_of(raw: bytes | None) -> Person | None:
-    """The stored person; None where there is none."""
-    return None if raw is None else _decode_person(raw)

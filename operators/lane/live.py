@@ -14,10 +14,11 @@ import msgspec
 from operators.change import Change, Layout, Past, layout_of
 from operators.decide import Decide
 from operators.emit import Emit
+from operators.identity.resolve import present
 from operators.lane.history import PersonHistory, by_arrival, read_history
 from operators.lane.keys import Kept, Meta, layout_key, person_key
-from operators.lane.lane import person_of
 from operators.lane.opening import stored_meta
+from operators.lane.people import person_of
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
 from operators.person import PersonStage, about_of
@@ -78,12 +79,12 @@ def _in_lane(folder: Path, person: str, onlooker: Onlooker | None) -> Live | Non
     store = open_live(folder)
     try:
         meta = stored_meta(store)
-        known = person_of(store.get(person_key(person)))
+        known = present(lambda name: person_of(store.get(person_key(name))), person)
         if meta is None or known is None:
             return None
         layout = store.get(layout_key(known.layout))
         names = [id for id, _ in _decode_layout(layout).segments] if layout is not None else []
-        live = Live(known, meta, read_history(store, person), names)
+        live = Live(known, meta, read_history(store, known.id), names)
         return live if onlooker is None else _under(live, store, onlooker)
     finally:
         store.close()

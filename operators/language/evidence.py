@@ -48,7 +48,7 @@ class Evidence:
 
     def __init__(self, past: Iterable[Past], now: int, zone: ZoneInfo) -> None:
         self.now, self._zone, self._context = now, zone, Context(zone)
-        named = (Piece(n, event) for n, event in past if event.name is not None and event.t <= now)
+        named = (Piece(each.n, each.event) for each in past if each.event.name is not None and each.event.t <= now)
         self.pieces = sorted(named, key=lambda piece: piece.position)
 
     def of(self, call: Call) -> list[Piece]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from operators.language.nodes import Node
+from schemas.person import ANONYMOUS_ID, EMAIL, USER_ID
 from schemas.plan import BreachAction
 
 
@@ -69,6 +71,19 @@ class Campaign:
     existing: bool = False
 
 
+LIMITS: Mapping[int, int] = {USER_ID: 1, EMAIL: 5, ANONYMOUS_ID: 100}
+"""So many identifiers of each rank a person has at most, unless the plan says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How identifiers are linked: the most of each rank that a person has, and patterns of values that are no identifiers, beside those
+    that never are."""
+
+    limits: Mapping[int, int] = field(default_factory=lambda: LIMITS)
+    blocked: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TrackedEvent:
     """An event of the tracking plan: the JSON Schema of its properties, as JSON, and what becomes of an event that breaks it."""
@@ -90,8 +105,8 @@ class TrackingPlan:
 class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
-    `history_ms` and `duplicates_ms` are None where they are switched off, `tracking` where there is no tracking plan, `duplicate_persons`
-    where nobody looks for them. `version` is the hash of everything here that can change an outcome.
+    `history_ms`, `duplicates_ms` and `identity` are None where they are switched off, `tracking` where there is no tracking plan,
+    `duplicate_persons` where nobody looks for them. `version` is the hash of everything here that can change an outcome.
     """
 
     name: str
@@ -106,3 +121,4 @@ class Plan:
     version: str
     tracking: TrackingPlan | None = None
     duplicate_persons: DuplicatePersons | None = None
+    identity: Identity | None = Identity()

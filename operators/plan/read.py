@@ -21,17 +21,19 @@ from pydantic import BaseModel, ValidationError
 from operators.cases.checked import Case
 from operators.cases.read import is_case_file, read_cases
 from operators.duplicates.find import REVIEW_AT
+from operators.identify import blocked_by
 from operators.language.canonical import canonical, meaning, version
 from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of, unknown_event, unknown_property
 from operators.language.claims import settled
 from operators.language.durations import parse_duration, shortened, ticked
 from operators.language.nodes import Node
 from operators.language.parse import parse
-from operators.plan.checked import Campaign, Cap, DuplicatePersons, Plan, Segment, Send, Step, TrackingPlan
+from operators.plan.checked import LIMITS, Campaign, Cap, DuplicatePersons, Identity, Plan, Segment, Send, Step, TrackingPlan
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
+from schemas.person import RANKS
 from schemas.plan import CAMPAIGN_ID, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
 
 NOT_RUN = {"models.yaml": "models"}
@@ -342,6 +344,7 @@ class _Settings:
         self.timezone = self._timezone()
         self.caps = tuple(self._caps())
         self.duplicate_persons = self._duplicate_persons()
+        self.identity = self._identity()
 
     def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: TrackingPlan | None) -> Plan:
         """The plan of these settings."""
@@ -354,6 +357,7 @@ class _Settings:
             "holdout": _share(self._raw.get("holdout", 0)),
             "caps": self.caps,
             "duplicate_persons": self.duplicate_persons,
+            "identity": self.identity,
         }
         version = _version(values, segments, campaigns, changes_events(tracking))
         return Plan(**values, segments=segments, campaigns=campaigns, version=version, tracking=tracking)
@@ -386,6 +390,25 @@ class _Settings:
             place = self._tree.at(("duplicate_persons", "merge"))
             self._reading.find("plan.yaml", place, f"`merge` must be no less than `review`; got {merge:.6g} and {review:.6g}")
         return DuplicatePersons(review, merge)
+
+    def _identity(self) -> Identity | None:
+        raw = self._raw.get("identity", {})
+        if raw is False or raw == "off":
+            return None
+        limits, blocked = _mapping(raw, "limits") or {}, raw.get("blocked") if isinstance(raw, dict) else None
+        most = {rank: limits.get(name) for name, rank in RANKS.items()}
+        patterns = blocked if isinstance(blocked, list) else []
+        for i, pattern in enumerate(patterns):
+            try:
+                blocked_by([pattern])
+            except ValueError:
+                place = self._tree.at(("identity", "blocked", i))
+                self._reading.find("plan.yaml", place, f"a blocked value must be a pattern that RE2 takes; got {shortened(pattern)}")
+            except TypeError:
+                # That it must be a text is found by the model.
+                return Identity()
+        known = {rank: number for rank, number in most.items() if isinstance(number, int)}
+        return Identity({**LIMITS, **known}, tuple(patterns))
 
     def _caps(self) -> Iterable[Cap]:
         caps = self._raw.get("caps")
@@ -467,9 +490,11 @@ class _Start:
 def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: Any) -> str:
     """16 hex digits of a hash over everything that can change an outcome; titles cannot."""
     duplicates: DuplicatePersons | None = values["duplicate_persons"]
+    identity: Identity | None = values["identity"]
     told = {
         **{name: value for name, value in values.items() if name != "duplicate_persons"},
         "caps": [(cap.most, cap.within_ms) for cap in values["caps"]],
+        "identity": None if identity is None else [sorted(identity.limits.items()), identity.blocked],
         "segments": [(segment.id, meaning(segment.when)) for segment in segments],
         "campaigns": [
             (c.id, c.on, c.segment, c.events, c.where and canonical(c.where), c.key, c.re_enter, c.holdout, c.state, [*map(repr, c.steps)])

@@ -14,7 +14,7 @@ import msgspec
 from flows.connectors.memory import MemoryOutput
 from flows.lane_step import lane_folder
 from operators.lane.keys import META, Meta
-from operators.lane.lane import person_of
+from operators.lane.people import person_of
 from operators.lane.rocks import open_live
 from operators.language.compile import compile_rules
 from operators.plan.checked import Plan

@@ -18,8 +18,9 @@ from hypothesis import given
 from flows.connectors.memory import MemoryOutput, MemoryPublisher, numbered
 from flows.lane_step import lane_folder
 from operators.lane.keys import MET, META, OUTBOX, Meta, day_key
-from operators.lane.lane import Lane, person_of
+from operators.lane.lane import Lane
 from operators.lane.memory_store import MemoryStore
+from operators.lane.people import person_of
 from operators.lane.ports import Batch
 from operators.lane.rocks import open_live
 from operators.lane.stats import read_days, read_met

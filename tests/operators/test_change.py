@@ -51,10 +51,10 @@ class State:
 
     def run(self, plan: Plan, given: Sequence[bytes], *, end: bool = False, batch: int = 1000) -> None:
         lane = Lane(plan, self.store, MemoryPublisher(self.output))
-        first = self.offset
+        given, first = [line for line in given if line.strip()], self.offset
         for start in range(0, len(given) or 1, batch):
             part = given[start : start + batch]
-            records: list[LogRecord] = [(first + start + i, None, line) for i, line in enumerate(part) if line.strip()]
+            records: list[LogRecord] = [(first + start + i, None, line) for i, line in enumerate(part)]
             lane.apply(Batch(0, first, records, end=end and start + batch >= len(given)))
         self.offset += len(given)
         lane.close()
@@ -75,7 +75,7 @@ class State:
 
     def persons(self) -> dict[str, Person]:
         found = [msgspec.msgpack.decode(value, type=Person) for _, value in self.store.scan(PERSONS, PERSONS_END, 10_000)]
-        return {person.id: person for person in found}
+        return {person.id: person for person in found if person.to is None}
 
 
 def track(event: str, offset_ms: int, person: str = "u", number: int = 0, **properties: Any) -> bytes:

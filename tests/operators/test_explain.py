@@ -16,9 +16,10 @@ from flows.connectors.memory import MemoryOutput, MemoryPublisher
 from operators.explain import Ahead, Explain, Explanation, kept_from, narrow
 from operators.lane.history import PersonHistory
 from operators.lane.keys import META, Meta, person_key
-from operators.lane.lane import Lane, person_of
+from operators.lane.lane import Lane
 from operators.lane.live import Live, Onlooker
 from operators.lane.memory_store import MemoryStore
+from operators.lane.people import person_of
 from operators.lane.ports import Batch
 from operators.language.parts import Part
 from operators.plan.checked import Plan
@@ -80,7 +81,7 @@ def test_what_is_explained_is_what_the_run_does(scenario: Scenario, chosen: list
     given = in_order(scenario.lines)
     if not given:
         return
-    plan = make_plan(scenario.segments, computed=scenario.computed, timezone=scenario.settings["timezone"])
+    plan = make_plan(scenario.segments, computed=scenario.computed, timezone=scenario.settings["timezone"], identity="off")
     events = [event for number, line in enumerate(given) if isinstance(event := decode(line, number, None, None), Event)]
     end = max(event.t for event in events) + AHEAD_MS
     transitions = run_engine(plan, given, until_ms=end).transitions

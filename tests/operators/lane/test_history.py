@@ -46,7 +46,7 @@ class Kept:
     def add(self, t: int, id: str = "m", person: str = "u", **properties: Any) -> bool:
         """True where the event was taken in."""
         self.n += 1
-        taken = self.history.add(person, event(t, id, **properties), self.n) >= 0
+        taken = self.history.add(person, event(t, id, **properties), self.n, t) >= 0
         if taken:
             self.meta.oldest = t if self.meta.oldest is None else min(t, self.meta.oldest)
         return taken

@@ -18,6 +18,7 @@ from operators.lane import timers
 from operators.lane.keys import OUTBOX, OUTBOX_END, TIMERS, TIMERS_END
 from operators.lane.lane import Lane
 from operators.lane.memory_store import MemoryStore
+from operators.lane.people import person_of
 from operators.lane.ports import Batch, Progress, Row
 from operators.lane.rocks import open_store, read_position
 from operators.lane.store import Store
@@ -117,7 +118,7 @@ class Driver:
             try:
                 ended = self.lane.apply(Batch(0, first, records, end=end)).ended
                 next_offset += len(records)
-                self.most_persons = max(self.most_persons, len(self.lane._hot) + len(self.lane._warm))
+                self.most_persons = max(self.most_persons, len(self.lane._people.hot) + len(self.lane._people.warm))
             except CrashError:
                 self.store.close()
                 self.lane = self.open()
@@ -452,7 +453,12 @@ def test_a_pass_over_many_timers_is_written_in_parts(plan: Plan, few_persons: No
     """So that neither the batch nor the memory grows with the number of persons."""
     rows: list[int] = []
     publisher = Recorder(Progress())
-    lane = Lane(plan, MemoryStore(), publisher, reached=lambda step: rows.append(len(lane._touched)) if step == "before_write" else None)
+
+    def reached(step: str) -> None:
+        if step == "before_write":
+            rows.append(len(lane._people.touched))
+
+    lane = Lane(plan, MemoryStore(), publisher, reached=reached)
     lane.apply(batch(0, crowd(60)[:60]))
     rows.clear()
     lane.apply(batch(60, [line(100_000, "last")]))
@@ -476,9 +482,7 @@ def test_stale_timers_leave_the_index(plan: Plan, few_persons: None) -> None:
     lane = Lane(plan, store, MemoryPublisher(MemoryOutput()))
     lane.apply(Batch(0, 0, [(offset, None, raw) for offset, raw in enumerate(mixed(200, 10))], end=True))
     lane.apply(Batch(0, 0, [], wall_ms=BASE + 30 * 86_400_000, idle=True))
-    armed = {
-        p.id for p in map(module.person_of, (value for _, value in store.scan(b"p", b"q", 1000))) if p is not None and p.armed is not None
-    }
+    armed = {p.id for p in map(person_of, (value for _, value in store.scan(b"p", b"q", 1000))) if p is not None and p.armed is not None}
     assert len(armed) == len(store.scan(TIMERS, TIMERS_END, 1000))
 
 

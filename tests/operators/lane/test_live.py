@@ -13,8 +13,9 @@ import pytest
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher
 from operators.lane.keys import FORMAT, META, layout_key, person_key
-from operators.lane.lane import Lane, person_of
+from operators.lane.lane import Lane
 from operators.lane.live import Onlooker, read_live
+from operators.lane.people import person_of
 from operators.lane.ports import Batch
 from operators.lane.rocks import open_store
 from operators.plan.checked import Plan

@@ -76,8 +76,9 @@ def test_transitions_of_a_changed_plan_are_counted_too(old: dict[str, str], new:
     for (_, id, kind), n in published.items():
         standing[id] += n if kind == "entered" else -n
     assert members == +standing
-    entered = {(each.person, each.segment) for each in state.came() if each.kind == "entered" and each.segment in new}
-    assert entered == {(person.id, ids[no]) for person in state.persons().values() for no in person.entered}
+    persons = state.persons()
+    came = [each for each in state.came() if each.kind == "entered" and each.segment in new and each.person in persons]
+    assert {(each.person, each.segment) for each in came} == {(id, ids[no]) for id, person in persons.items() for no in person.entered}
 
 
 # --- what rules have met --------------------------------------------------------------------------------------------------------------

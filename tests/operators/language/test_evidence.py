@@ -156,7 +156,7 @@ def looked(texts: list[str], past: list[Past], now: int) -> tuple[PersonStage, P
     segments = tuple(Segment(f"s{number}", "", when, "") for number, when in enumerate(whole))
     stage = PersonStage(Plan("test", "UTC", 0, None, None, 0.0, (), segments, (), ""))
     p, emit = new_person("u"), Emit("test", 1)
-    for _, event in past:
+    for event in (each.event for each in past):
         stage.apply(p, event, BASE_MS - 10**6, emit)
     stage.advance(p, now + 1, emit)
     return stage, p
@@ -165,7 +165,7 @@ def looked(texts: list[str], past: list[Past], now: int) -> tuple[PersonStage, P
 @given(drawn(lambda dice: ([call_of(dice) for _ in range(5)], past_of(dice), [500 * dice.below(25) for _ in range(2)])))
 def test_the_evidence_agrees_with_the_value(example: tuple[list[str], list[Past], list[int]]) -> None:
     texts, past, later = example
-    for now in [max(event.t for _, event in past) + after for after in (0, *later)]:
+    for now in [max(each.event.t for each in past) + after for after in (0, *later)]:
         stage, p = looked(texts, past, now)
         found = Evidence(past, now, ZONE)
         for text in texts:

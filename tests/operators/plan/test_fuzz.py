@@ -25,6 +25,7 @@ timezone: Europe/Berlin
 lateness: 1m30s
 history: 90d
 duplicates: off
+identity: {limits: {email: 3}, blocked: ['test-.*']}
 holdout: 5%
 caps: [{most: 3, within: 7d}]
 """,
