@@ -1,7 +1,8 @@
 """The oracle: keeps every event of a person and recomputes every rule from the whole history, at each event and boundary.
 
 Written from the specification of the language alone; all that it shares with the engine is the plan as it was read. No slots, timers, store
-or batches: where the engine is quick, this is plain. What rules mean is in `tests/oracle_calls.py`.
+or batches: where the engine is quick, this is plain. What rules mean is in `tests/oracle_calls.py`, who is one person in
+`tests/oracle_identity.py`. What an un-merge gives back is what another oracle has that has read all but the merge.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from operators.language import nodes as n
 from operators.plan.checked import Campaign, Plan, Segment
 from tests.oracle_calls import Event, Person, bucket, dig, instant, known, parts, spans, turns
+from tests.oracle_identity import Known, Merge, Rules
 
 Line = tuple[int, str, str, str, str]
 """Time in ms, person; then entered or exited, segment, cause; or trigger, campaign, template and address; or decision, campaign, reason."""
 
 NAMES = {"identify": "Identified", "track": None, "page": "Page Viewed", "screen": "Screen Viewed", "group": None, "alias": None}
 STAMPS = ("originalTimestamp", "sentAt", "receivedAt", "timestamp")
-TEXTS = ("type", "messageId", "userId", "anonymousId", "event", "name", "category", *STAMPS)
+TEXTS = ("type", "messageId", "userId", "anonymousId", "previousId", "event", "name", "category", *STAMPS)
+OFF = Rules(on=False)
 
 
 @dataclass
@@ -32,11 +35,15 @@ class Outcome:
 
     transitions: list[Line] = field(default_factory=list)
     sendings: list[Line] = field(default_factory=list)
+    seen: list[Person] = field(default_factory=list)
+    """The person of each transition, as it was at that instant."""
+    conflicts: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """Time, person, type of the identifier left out, messageId."""
     rejects: list[tuple[int, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def decode(line: bytes, arrival: int, log_ms: int | None, wall_ms: int | None) -> Event | str:
+def decode(line: bytes, arrival: int, log_ms: int | None, wall_ms: int | None, rules: Rules = OFF) -> Event | str:
     """The event in a record, or the reason for which it is none."""
     try:
         record = json.loads(line.decode(), parse_constant=int)  # which refuses NaN
@@ -52,16 +59,18 @@ def decode(line: bytes, arrival: int, log_ms: int | None, wall_ms: int | None) -
     whole = None if original is None or sent is None or received is None else received - (sent - original)
     t = known(whole, stated, original, received, log_ms)
     refused = {
-        "unknown_type": record.get("type") not in NAMES,
+        "unknown_type": record.get("type") not in (*NAMES, *(["unmerge"] if rules.on else [])),
         "no_id": not (record.get("userId") or record.get("anonymousId")),
         "no_name": record.get("type") == "track" and not record.get("event"),
         "bad_time": None in stamps.values(),
         "no_time": t is None,
+        "blocked_id": not rules.carried(record),
     }
-    return known(*(reason for reason, is_so in refused.items() if is_so)) or placed(record, arrival, t, known(received, log_ms, wall_ms))
+    wrong = known(*(reason for reason, is_so in refused.items() if is_so))
+    return wrong or placed(record, arrival, t, known(received, log_ms, wall_ms), rules)
 
 
-def placed(record: dict[str, Any], arrival: int, t: int, receipt: int | None) -> Event:
+def placed(record: dict[str, Any], arrival: int, t: int, receipt: int | None, rules: Rules) -> Event:
     """The event of a usable record; a time more than 5 minutes after the receipt becomes that of the receipt."""
     type_, own = record["type"], record.get("messageId")
     properties = record.get("traits" if type_ == "identify" else "properties") or {}
@@ -70,18 +79,24 @@ def placed(record: dict[str, Any], arrival: int, t: int, receipt: int | None) ->
     told = [record.get(x) for x in ("type", "userId", "anonymousId", "event", "properties", "traits")]
     made = json.dumps([told, known(record.get("timestamp"), record.get("originalTimestamp"))])
     clamped = receipt is not None and t > receipt + 5 * 60 * 1000
-    name, person = record["event"] if type_ == "track" else NAMES[type_], record.get("userId") or record["anonymousId"]
-    return Event(known(receipt, t) if clamped else t, arrival, name, type_, person, own or made, own or "made", properties, clamped)
+    name, person = record["event"] if type_ == "track" else NAMES.get(type_), record.get("userId") or record["anonymousId"]
+    at, ids = known(receipt, t) if clamped else t, (own or made, own or "made")
+    previous = rules.previous(record) if type_ in ("alias", "unmerge") else None
+    return Event(at, arrival, name, type_, person, *ids, properties, clamped, rules.carried(record), previous)
 
 
 class Oracle:
     """A lane, record by record: `record`, `idle`, and last `settle`, which for a bounded input ends its time."""
 
-    def __init__(self, plan: Plan, until_ms: int | None = None) -> None:
-        self.plan, self.until_ms, self.zone = plan, until_ms, ZoneInfo(plan.timezone)
+    def __init__(self, plan: Plan, until_ms: int | None = None, rules: Rules = OFF, undone: frozenset[int] = frozenset()) -> None:
+        self.plan, self.until_ms, self.rules, self.zone = plan, until_ms, rules, ZoneInfo(plan.timezone)
         self.persons: dict[str, Person] = {}
         self.outcome = Outcome()
         self.latest = -math.inf
+        self.known, self.undone = Known(), undone
+        """Who is who, and the places of the aliases that are as if they merged nobody."""
+        self.log: list[tuple[Event, float]] = []
+        """Every event that was met, with the latest time before it."""
         trees = {segment.id: [*parts(segment.when)] for segment in plan.segments}
         self.calls = [node for tree in trees.values() for node in tree if isinstance(node, n.Call)]
         self.held = {id_: [node for node in tree[::-1] if isinstance(node, n.Call) and node.name == "held"] for id_, tree in trees.items()}
@@ -97,26 +112,101 @@ class Oracle:
         return self.settle((self.latest if self.until_ms is None else self.until_ms) + 1)
 
     def record(self, line: bytes, offset: int, log_ms: int | None = None, wall_ms: int | None = None) -> None:
-        event = decode(line, offset, log_ms, wall_ms) if line.strip() else None
+        event = decode(line, offset, log_ms, wall_ms, self.rules) if line.strip() else None
         if isinstance(event, str):
             self.outcome.rejects.append((offset, event))
         elif event is not None and self.until_ms is not None and event.t > self.until_ms:
             self.outcome.counts["after_until"] += 1
         elif event is not None:
-            person = self.persons.setdefault(event.person, Person(event.person, self.zone, event.t))
-            repeats = any(e.id == event.id and abs(e.t - event.t) < (self.plan.duplicates_ms or 0) for e in person.events)
-            self.outcome.counts.update(["duplicates"] if repeats else self.take(person, event))
+            self.log.append((event, self.latest))
+            self.meet(event)
 
-    def take(self, person: Person, event: Event) -> list[str]:
-        """Applies an event, and gives what it counts as."""
+    def meet(self, event: Event) -> None:
+        """Applies an event to the person whose it is once it has linked; one that anybody whom it links has already changes nothing."""
+        if event.type == "unmerge":
+            self.part(event)
+            return
+        known_, left_out = self.known.linked(event.carried, self.rules.limits)
+        if event.previous and event.arrival not in self.undone:
+            known_ = replace(known_, merges=(*known_.merges, Merge(event.carried[0].text, event.previous, event.arrival)))
+        party = known_.of(event.carried[0].text)
+        linked = [self.persons[name] for name in party.lowest_first() if name in self.persons]
+        if any(self.repeats(person, event) for person in linked):
+            self.outcome.counts["duplicates"] += 1
+            return
+        self.known = known_
+        person = self.persons.setdefault(party.name.text, Person(party.name.text, self.zone, event.t))
+        self.outcome.conflicts += [(event.t, person.id, each.type, event.id) for each in event.carried[len(event.carried) - left_out :]]
+        self.outcome.counts.update(self.take(person, event, [each for each in linked if each is not person]))
+
+    def repeats(self, person: Person, event: Event) -> bool:
+        return any(e.id == event.id and abs(e.t - event.t) < (self.plan.duplicates_ms or 0) for e in person.events)
+
+    def take(self, person: Person, event: Event, lower: Sequence[Person] = ()) -> list[str]:
+        """Applies an event, by which the `lower` persons become this one, and gives what it counts as."""
         watermark = self.latest - self.plan.lateness_ms
-        self.pass_time(person, max(event.t, watermark))
+        for each in (*lower, person):
+            self.pass_time(each, max(event.t, watermark))
         told = {"events": True, "late": event.t < watermark, "out_of_order": event.t < person.clock, "clamped": event.clamped}
-        person.events = sorted([*person.events, event], key=lambda e: (e.t, e.arrival))
-        person.clock = max(person.clock, event.t)
+        for each in lower:
+            self.move(each, person, event)
+        self.enter(person, event)
         self.evaluate(person, person.clock, event)
         self.latest = max(self.latest, event.t)
         return [name for name, is_so in told.items() if is_so]
+
+    def move(self, lower: Person, person: Person, event: Event) -> None:
+        """One person leaves and is no more; its events become another's, behind what that one has; so do the facts of what was sent."""
+        lower.now = max(lower.clock, event.t)
+        for segment in [segment.id for segment in self.plan.segments if segment.id in lower.entered]:
+            del lower.entered[segment]
+            self.tell(lower, segment, event.cause)
+        for each in sorted(lower.events, key=lambda e: e.arrival):
+            if not self.repeats(person, each):
+                self.enter(person, each)
+        person.sent = sorted([*person.sent, *lower.sent])
+        person.admitted = {key: max(each.admitted.get(key, 0) for each in (person, lower)) for key in person.admitted | lower.admitted}
+        del self.persons[lower.id]
+
+    def enter(self, person: Person, event: Event) -> None:
+        """Puts an event into the history at its own time, the last to arrive; none lies after the clock."""
+        person.events = sorted([*person.events, replace(event, arrival=len(person.events))], key=lambda e: (e.t, e.arrival))
+        person.clock = max(person.clock, event.t)
+
+    def part(self, event: Event) -> None:
+        """Undoes the merges between two persons, if any: all whom that parts are from now on as in a run without these merges."""
+        undone = self.known.between(event.carried[0].text, event.previous) if event.previous else frozenset()
+        if not undone:
+            return
+        aside = self.without(undone)
+        parted = {party.name.text for party in {*aside.known.parties()} - {*self.known.parties()}}
+        before = max(event.t, self.latest - self.plan.lateness_ms)
+        for name in parted & self.persons.keys():
+            self.pass_time(self.persons[name], before)
+        for name in parted & aside.persons.keys():
+            self.give_back(aside, aside.persons[name], event, before)
+        self.known, self.undone = aside.known, aside.undone
+        self.latest = max(self.latest, event.t) if parted else self.latest
+
+    def without(self, undone: frozenset[int]) -> Oracle:
+        """Another that has met all before the event at hand, and to which some aliases more have merged nobody."""
+        aside = Oracle(self.plan, self.until_ms, self.rules, self.undone | undone)
+        for past, latest in self.log[:-1]:
+            aside.latest = latest
+            aside.meet(past)
+        return aside
+
+    def give_back(self, aside: Oracle, person: Person, event: Event, before: float) -> None:
+        """Brings a person of the run without the merge to now, and tells what is otherwise than it was last told."""
+        was = self.persons.get(person.id, Person(person.id, self.zone, person.clock))
+        aside.pass_time(person, before)
+        aside.evaluate(person, max(person.clock, event.t), None)
+        person.clock = person.now
+        person.now = max(person.now, was.clock)
+        person.sent, person.admitted = was.sent, was.admitted
+        self.persons[person.id] = person
+        for segment in [segment.id for segment in self.plan.segments if (segment.id in person.entered) != (segment.id in was.entered)]:
+            self.tell(person, segment, event.cause)
 
     def settle(self, before: float) -> Outcome:
         for person in self.persons.values():
@@ -155,9 +245,14 @@ class Oracle:
         for held in self.held[segment.id]:
             follow(person.held, repr(held["rule"]), person.holds(held["rule"]), person.now)
         changed = follow(person.entered, segment.id, person.holds(segment.when), person.now)
-        line = (person.now, person.id, "entered" if segment.id in person.entered else "exited", segment.id, cause)
-        self.outcome.transitions += [line] if changed else []
+        if changed:
+            self.tell(person, segment.id, cause)
         return changed
+
+    def tell(self, person: Person, segment: str, cause: str) -> None:
+        kind = "entered" if segment in person.entered else "exited"
+        self.outcome.transitions.append((person.now, person.id, kind, segment, cause))
+        self.outcome.seen.append(replace(person, entered=person.entered.copy(), held=person.held.copy()))
 
     def offer(self, campaign: Campaign, person: Person, key: str) -> None:
         """A candidate trigger: sent, or decided against with the first reason."""

@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from operators.language import nodes as n
+from tests.oracle_identity import Identifier
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d(?P<clock>[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,6 +45,10 @@ class Event:
     cause: str
     properties: dict[str, Any]
     clamped: bool
+    carried: tuple[Identifier, ...] = ()
+    """The identifiers that count, the highest first."""
+    previous: str | None = None
+    """Of an alias or unmerge: the other person."""
 
 
 @dataclass
