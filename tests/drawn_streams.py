@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,6 +153,10 @@ class Palette:
         name: dict[str, Any] = self.dice.pick(({}, {"name": "a"}, {"name": "b", "category": "a"}))
         return {"type": type_, "properties": self.properties() | self.dice.pick(({}, {"name": "x"})), **name}
 
+    def record(self) -> dict[str, Any]:
+        """A record, but for when and which."""
+        return self.body() | self.dice.pick(self.persons)
+
 
 def palette_of(dice: Dice) -> Palette:
     """All that there is, or a few of each kind, so that they meet more often."""
@@ -168,10 +172,10 @@ def palette_of(dice: Dice) -> Palette:
     )
 
 
-def lines(dice: Dice, most: int = 40, start: int = BASE_MS) -> list[bytes]:
+def lines(dice: Dice, most: int = 40, start: int = BASE_MS, palette: Callable[[Dice], Palette] = palette_of) -> list[bytes]:
     """The lines of a stream that begins at `start`."""
     made: list[bytes] = []
-    palette = palette_of(dice)
+    drawn = palette(dice)
     at, pace = start - BASE_MS, dice.pick(PACES)
     for number in range(1 + dice.below(most)):
         if dice.chance(1) and dice.chance(4):
@@ -180,7 +184,7 @@ def lines(dice: Dice, most: int = 40, start: int = BASE_MS) -> list[bytes]:
         at += dice.pick(LEAPS_MS if dice.chance(1) and dice.chance(1) else pace)
         offset = at + dice.pick((0, 0, 0, 0, 1, -1)) - (dice.pick(BACK_MS) if dice.chance(2) else 0)
         id_ = {} if dice.chance(1) else {"messageId": f"m{dice.below(number + 1) if dice.chance(2) else number}"}
-        record = palette.body() | dice.pick(palette.persons) | id_ | stamps(dice, offset)
+        record = drawn.record() | id_ | stamps(dice, offset)
         made.append(json.dumps(record, ensure_ascii=False).encode())
     return made
 
