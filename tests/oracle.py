@@ -161,7 +161,7 @@ class Oracle:
         for segment in [segment.id for segment in self.plan.segments if segment.id in lower.entered]:
             del lower.entered[segment]
             self.tell(lower, segment, event.cause)
-        for each in sorted(lower.events, key=lambda e: e.arrival):
+        for each in lower.events:
             if not self.repeats(person, each):
                 self.enter(person, each)
         person.sent = sorted([*person.sent, *lower.sent])

@@ -162,10 +162,16 @@ CASES = {
         {"x": ["A0", "B1000", "B2000"]},
     ),
     "a value that another type has taken stays whose it is": Case(
-        (said(0, "A", u="u1", a="a1"), said(1000, "B", u="a1"), said(2000, "B", u="a1", a="a2")),
+        (
+            said(0, "A", u="u1", a="a1"),
+            said(1000, "B", u="a1"),
+            said(2000, "B", u="a1", a="a2"),
+            said(3000, "B", u="u1", a="a3"),
+            said(4000, "B", a="a3"),
+        ),
         ("a",),
         ("0 u1 +a A0",),
-        {"u1": ["A0", "B1000", "B2000"]},
+        {"u1": ["A0", "B1000", "B2000", "B3000", "B4000"]},
     ),
     "boundaries fire before the link": Case(
         (said(0, "A", a="a1"), said(0, "A", u="u1"), said(5000, "B", u="u1", a="a1")),
@@ -212,6 +218,16 @@ CASES = {
         ("gold",),
         ("1000 a1 +gold i1", "3000 a1 -gold B3000", "3000 u1 +gold B3000"),
         {"u1": ["i2", "i1", "B3000"]},
+    ),
+    "of equal times the higher of two that move is the later": Case(
+        (
+            said(1000, "identify", a="a2", email="e@x.example", tier="tin", id="i1"),
+            said(1000, "identify", a="a1", tier="gold", id="i2"),
+            said(3000, "identify", u="u1", a="a1", email="e@x.example"),
+        ),
+        ("gold",),
+        ("1000 a1 +gold i2", "3000 a1 -gold identify3000"),
+        {"u1": ["i2", "i1", "identify3000"]},
     ),
     "an alias makes one of two users": Case(
         (said(0, "A", u="u2"), said(1000, "A", u="u1"), said(2000, "alias", u="u1", was="u2"), said(30_000, "A", u="u2")),
@@ -275,6 +291,24 @@ CASES = {
             "10000 u2 -two time",
         ),
         {"u1": ["B1000", "alias2000", "B4000", "A20000"], "u2": ["A0", "A3000"]},
+    ),
+    "boundaries fire before an un-merge": Case(
+        (said(0, "A", u="u2"), said(500, "alias", u="u1", was="u2"), said(5000, "unmerge", u="u1", was="u2"), said(6000, "B", u="u1")),
+        ("soon",),
+        ("0 u2 +soon A0", "500 u2 -soon alias500", "500 u1 +soon alias500", "1000 u1 -soon time"),
+        {"u1": ["alias500", "B6000"], "u2": ["A0"]},
+    ),
+    "a boundary at the instant of an un-merge is evaluated with it": Case(
+        (said(0, "A", u="u2"), said(500, "alias", u="u1", was="u2"), said(1000, "unmerge", u="u1", was="u2"), said(6000, "B", u="u1")),
+        ("soon",),
+        ("0 u2 +soon A0", "500 u2 -soon alias500", "500 u1 +soon alias500", "1000 u1 -soon unmerge1000"),
+        {"u1": ["alias500", "B6000"], "u2": ["A0"]},
+    ),
+    "an un-merge of before the latest event comes at the clock": Case(
+        (said(0, "alias", u="u1", was="u2"), said(9000, "A", u="u2"), said(3000, "unmerge", u="u1", was="u2"), said(9500, "B", u="u1")),
+        ("a",),
+        ("9000 u1 +a A9000", "9000 u1 -a unmerge3000", "9000 u2 +a unmerge3000"),
+        {"u1": ["alias0", "B9500"], "u2": ["A9000"]},
     ),
     "an un-merge takes back the link that the merge kept from moving": Case(
         (
@@ -346,6 +380,40 @@ def test_limits_are_those_of_the_plan() -> None:
     assert histories(read(*lines)) == {"u1": ["A0", "A1000", "A2000"]}
     few = Rules({"anonymous_id": 1, "email": 5, "user_id": 1})
     assert histories(read(*lines, rules=few)) == {"u1": ["A0", "A1000"], "a2": ["A2000"]}
+
+
+def test_an_address_more_than_the_limit_is_left_out() -> None:
+    lines = [said(i, "identify", u="u1", email=f"{i}@x.example") for i in range(6)]
+    oracle = read(
+        *lines, said(10, "A", a="a1"), said(20, "identify", a="a1", email="4@x.example"), said(30, "identify", a="a1", email="5@x.example")
+    )
+    assert histories(oracle) == {"u1": [*(f"identify{i}" for i in range(6)), "A10", "identify20"], "5@x.example": ["identify30"]}
+    assert [(type_, id_) for _, _, type_, id_ in oracle.outcome.conflicts] == [("email", "identify5"), ("anonymous_id", "identify30")]
+
+
+def test_what_was_sent_goes_over() -> None:
+    campaigns = {"c": {"on": "event A", "re_enter": "after 5s", "steps": [{"send": "hello"}]}}
+    lines = [
+        said(0, "identify", u="u1", email="e@x.example"),
+        said(1000, "A", u="u1"),
+        said(1000, "identify", a="a1", email="f@x.example", id="i"),
+    ]
+    lines += [
+        said(2000, "A", a="a1"),
+        said(3000, "B", u="u1", a="a1"),
+        said(6000, "A", u="u1"),
+        said(7000, "A", u="u1"),
+        said(12_000, "A", u="u1"),
+    ]
+    caps = [{"most": 1, "within": "5500ms"}]
+    found = Oracle(make_plan(RULES, campaigns, caps=caps), rules=Rules()).run(lines).sendings
+    assert [(t - BASE_MS, person, kind, told) for t, person, kind, _, told in found] == [
+        (1000, "u1", "trigger", "hello to e@x.example"),
+        (2000, "f@x.example", "trigger", "hello to f@x.example"),
+        (6000, "u1", "decision", "re_entry"),
+        (7000, "u1", "decision", "cap"),
+        (12_000, "u1", "trigger", "hello to f@x.example"),
+    ]
 
 
 def test_without_identity_a_person_is_one_identifier() -> None:
