@@ -43,7 +43,7 @@ class Rules:
         )
         given = [Identifier(type_, text) for type_, text in named if text]
         if not self.on:
-            return tuple(given[:1])
+            return tuple(each for each in given if each.type != "email")[:1]
         return tuple(each for each in given if not self.blocks(each.text))
 
     def previous(self, record: dict[str, Any]) -> str | None:

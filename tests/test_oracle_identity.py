@@ -418,7 +418,13 @@ def test_what_was_sent_goes_over() -> None:
 
 def test_without_identity_a_person_is_one_identifier() -> None:
     lines = [said(0, "A", a="a1"), said(1000, "B", u="u1", a="a1"), said(2000, "alias", u="u2", was="u1"), said(3000, "A", u="null")]
-    assert histories(read(*lines, rules=Rules(on=False))) == {"a1": ["A0"], "u1": ["B1000"], "u2": ["alias2000"], "null": ["A3000"]}
+    lines += [said(4000, "identify", a="a1", email="e@x.example")]
+    assert histories(read(*lines, rules=Rules(on=False))) == {
+        "a1": ["A0", "identify4000"],
+        "u1": ["B1000"],
+        "u2": ["alias2000"],
+        "null": ["A3000"],
+    }
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(range(4))], ids=str)

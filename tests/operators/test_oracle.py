@@ -6,10 +6,7 @@ How many examples: the profiles of `tests/conftest.py` (`--hypothesis-profile=lo
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
@@ -23,78 +20,13 @@ from operators.language import nodes as n
 from operators.language.calls import CALLS
 from operators.plan.checked import Plan
 from schemas.counts import Counts
+from tests.compared import Way, agree, difference, engine_of, oracle_of, plan_of, way
 from tests.dice import Dice, drawn
 from tests.drawn_rules import rules
-from tests.harness import STEPS, Crash, Run, by_person, make_plan, parsed, run_engine, written
+from tests.harness import STEPS, Crash, Run, make_plan, parsed
 from tests.oracle import Oracle, Outcome
 from tests.oracle_calls import NODES, parts
-from tests.smaller import smaller
-from tests.strategies import BASE_MS, Scenario, scenario, sizes, stamp
-
-
-def plan_of(scenario: Scenario) -> Plan:
-    """The plan; no drawn one is refused, since its rules were drawn until the check let them pass."""
-    return make_plan(scenario.segments, scenario.campaigns, scenario.computed, **scenario.settings)
-
-
-def engine_of(scenario: Scenario, **how: Any) -> Run:
-    return run_engine(plan_of(scenario), scenario.lines, until_ms=scenario.until_ms, log_ms=scenario.log_ms, **how)
-
-
-def oracle_of(scenario: Scenario) -> Outcome:
-    plan = plan_of(scenario)
-    assert [segment.id for segment in plan.segments] == in_order(plan)
-    return Oracle(plan, scenario.until_ms).run(scenario.lines, scenario.log_ms)
-
-
-def in_order(plan: Plan) -> list[str]:
-    """The segments in the order of their evaluation: by how deep their references go, then by id."""
-    calls = {segment.id: [node for node in parts(segment.when) if isinstance(node, n.Call)] for segment in plan.segments}
-
-    def depth(id_: str) -> int:
-        return max((depth(call["id"]) + 1 for call in calls[id_] if call["id"] is not None), default=0)
-
-    return sorted(calls, key=lambda id_: (depth(id_), id_))
-
-
-def difference(expected: Outcome, got: Run) -> str | None:
-    """What the engine did otherwise than the oracle says, person by person, in words that can be followed by hand."""
-    for name in ("transitions", "sendings"):
-        right, found = by_person(getattr(expected, name)), by_person(getattr(got, name))
-        for person in sorted(right.keys() | found.keys()):
-            if right.get(person, []) != found.get(person, []):
-                told = "\n  ".join(["", *written(right.get(person, []), BASE_MS)])
-                seen = "\n  ".join(["", *written(found.get(person, []), BASE_MS)])
-                return f"{name} of {person}\noracle:{told}\nengine:{seen}"
-    told, seen = f"{expected.rejects} {sorted(expected.counts.items())}", f"{got.rejects} {sorted(got.counts.items())}"
-    return None if told == seen else f"rejects and counts\noracle: {told}\nengine: {seen}"
-
-
-def agree(scenario: Scenario, differs: Callable[[Scenario], str | None]) -> None:
-    """Fails with what differs in the least scenario in which something does."""
-    if differs(scenario) is not None:
-        least = smaller(scenario, lambda each: differs(each) is not None)
-        pytest.fail(f"{differs(least)}\n{least}", pytrace=False)
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a lane goes through a stream: in what batches, where it is opened again, whether in RocksDB."""
-
-    how: dict[str, Any]
-    durable: bool
-
-    def run(self, scenario: Scenario, **further: Any) -> Run:
-        if not self.durable:
-            return engine_of(scenario, **self.how, **further)
-        with tempfile.TemporaryDirectory() as folder:
-            return engine_of(scenario, **self.how, **further, directory=Path(folder))
-
-
-def way(dice: Dice) -> Way:
-    reopen = {dice.below(9) for _ in range(dice.below(4))}
-    return Way({"batches": sizes(dice), "reopen": reopen, "rewind": dice.below(6), "behind": dice.below(3)}, dice.below(20) == 0)
-
+from tests.strategies import BASE_MS, Scenario, scenario, stamp
 
 # A failing number is not shrunk: the scenario is made smaller instead.
 unshrunk = settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
@@ -103,13 +35,13 @@ unshrunk = settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @unshrunk
 @given(drawn(lambda dice: (scenario(dice), way(dice))))
 def test_transitions_are_those_of_the_oracle(example: tuple[Scenario, Way]) -> None:
-    agree(example[0], lambda each: difference(oracle_of(each), example[1].run(each)))
+    agree(example[0], lambda each: difference(oracle_of(each).outcome, example[1].run(each)))
 
 
 @unshrunk
 @given(drawn(lambda dice: (scenario(dice, sending=True), way(dice))))
 def test_triggers_and_decisions_are_those_of_the_oracle(example: tuple[Scenario, Way]) -> None:
-    agree(example[0], lambda each: difference(oracle_of(each), example[1].run(each)))
+    agree(example[0], lambda each: difference(oracle_of(each).outcome, example[1].run(each)))
 
 
 @unshrunk
@@ -190,7 +122,7 @@ FOUND = {
 @pytest.mark.parametrize("batches", [1, 1000])
 @pytest.mark.parametrize("scenario", FOUND.values(), ids=FOUND)
 def test_found_examples_stay_as_the_oracle_says(scenario: Scenario, batches: int, reopen: Sequence[int]) -> None:
-    assert difference(oracle_of(scenario), engine_of(scenario, batches=batches, reopen=reopen)) is None
+    assert difference(oracle_of(scenario).outcome, engine_of(scenario, batches=batches, reopen=reopen)) is None
 
 
 def test_the_generated_rules_use_every_call_operator_and_kind_of_node() -> None:
