@@ -174,19 +174,21 @@ class Oracle:
         person.clock = max(person.clock, event.t)
 
     def part(self, event: Event) -> None:
-        """Undoes the merges between two persons, if any: all whom that parts are from now on as in a run without these merges."""
-        undone = self.known.between(event.carried[0].text, event.previous) if event.previous else frozenset()
+        """Undoes the merges between two persons, if any: they and all whom that parts are then as in a run without these merges."""
+        ends = (event.carried[0].text, event.previous or "")
+        undone = self.known.between(*ends)
         if not undone:
             return
         aside = self.without(undone)
-        parted = {party.name.text for party in {*aside.known.parties()} - {*self.known.parties()}}
+        two = {aside.known.of(text) for text in ends}
+        parted = {party.name.text for party in two.union(aside.known.parties()) - ({*self.known.parties()} - two)}
         before = max(event.t, self.latest - self.plan.lateness_ms)
         for name in parted & self.persons.keys():
             self.pass_time(self.persons[name], before)
         for name in parted & aside.persons.keys():
             self.give_back(aside, aside.persons[name], event, before)
         self.known, self.undone = aside.known, aside.undone
-        self.latest = max(self.latest, event.t) if parted else self.latest
+        self.latest = max(self.latest, event.t)
 
     def without(self, undone: frozenset[int]) -> Oracle:
         """Another that has met all before the event at hand, and to which some aliases more have merged nobody."""

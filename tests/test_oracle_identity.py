@@ -359,6 +359,12 @@ def test_an_un_merge_gives_back_the_instants_of_entry() -> None:
     assert members(parted) == {"u1": {"a": 1000, "two": 1500}, "u2": {"a": 0}}
 
 
+def test_an_un_merge_of_two_who_were_linked_since_gives_the_instants_of_the_link() -> None:
+    lines = [said(0, "A", a="a1"), said(1000, "alias", u="u1", was="a1"), said(2000, "B", u="u1", a="a1")]
+    assert members(read(*lines))["u1"]["a"] == 1000
+    assert members(read(*lines, said(3000, "unmerge", u="u1", was="a1")))["u1"]["a"] == 2000
+
+
 def test_repeats_that_a_merge_dropped_come_back_with_its_undoing() -> None:
     lines = [said(0, "A", u="u2", id="m"), said(0, "alias", u="u1", was="u2"), said(100, "B", u="u1", id="m")]
     assert histories(read(*lines)) == {"u1": ["m", "alias0"]}
