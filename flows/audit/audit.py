@@ -17,6 +17,7 @@ from operators.language.nodes import Trait
 from operators.language.reads import Reads
 from operators.plan.checked import Campaign, Plan
 from operators.tally import DAY_MS, TRIGGERED
+from schemas.counts import Quality
 
 
 class SegmentAudit(msgspec.Struct, frozen=True):
@@ -100,6 +101,18 @@ class MismatchAudit(msgspec.Struct, frozen=True):
     times: int
 
 
+class QualityAudit(msgspec.Struct, frozen=True):
+    """What was found in the data of events: sent by which library, in which field, what is wrong there, and what was done about it. `times`
+    counts the days looked at, those of the events, `times_ever` all."""
+
+    source: str
+    field: str
+    problem: str
+    outcome: str
+    times: int
+    times_ever: int
+
+
 class Audit(msgspec.Struct, frozen=True):
     """The audit of a plan over the state of `partitions`. `at` is the instant up to which the lanes have come, `days` are the dates that
     were looked at, and `since` is the day before them."""
@@ -118,6 +131,7 @@ class Audit(msgspec.Struct, frozen=True):
     traits: list[TraitAudit]
     properties: list[PropertyAudit]
     mismatches: list[MismatchAudit]
+    quality: list[QualityAudit] = []
 
 
 def make_audit(plan: Plan, reads: Reads, found: Found, days: int) -> Audit:
@@ -145,7 +159,20 @@ def make_audit(plan: Plan, reads: Reads, found: Found, days: int) -> Audit:
             MismatchAudit(text, list(events), reads.comparisons.get((events, text), []), times)
             for (events, text), times in sorted(found.met.mismatched.items(), key=lambda each: (-each[1], each[0]))
         ],
+        _quality(found, looked_at),
     )
+
+
+def _quality(found: Found, looked_at: range) -> list[QualityAudit]:
+    ever, lately = Counter[Quality](), Counter[Quality]()
+    for number, day in found.days.items():
+        times = day.found()
+        ever.update(times)
+        if number in looked_at:
+            lately.update(times)
+    return [
+        QualityAudit(*each, lately[each], n) for each, n in sorted(ever.items(), key=lambda each: (-lately[each[0]], -each[1], each[0]))
+    ]
 
 
 def _date(day: int) -> str:

@@ -18,6 +18,7 @@ MOST_LINES = 48
 """Segments whose sizes are drawn; the table has all."""
 MOST_PAIRS = 15
 """Pairs in the table; the matrix and `--json` have more."""
+MOST_PROBLEMS = 100
 
 
 def page_of(audit: Audit, findings: list[Finding]) -> str:
@@ -37,6 +38,7 @@ def page_of(audit: Audit, findings: list[Finding]) -> str:
         pairs=audit.pairs[:MOST_PAIRS],
         moves=moves_chart("Moves between segments", {(move.left, move.entered): move.times for move in audit.moves[:MOST_MOVES]}),
         most_moves=MOST_MOVES,
+        most_problems=MOST_PROBLEMS,
         reasons=sorted({reason for each in audit.campaigns for reason in each.decisions_ever}),
     )
 

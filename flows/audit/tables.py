@@ -34,6 +34,9 @@ def show(audit: Audit, findings: list[Finding], out: Console) -> None:
     if audit.campaigns:
         _heading(out, "Campaigns: triggers, and what was held back")
         out.print(_campaigns(audit))
+    if audit.quality:
+        _heading(out, f"Data: {_most(len(audit.quality), 'problem')} found in events")
+        out.print(_quality(audit))
     for title, note in (("Findings", False), ("Notes", True)):
         found = [finding for finding in findings if finding.note is note]
         _heading(out, f"{title}: {len(found)}" if found else f"{title}: none")
@@ -102,6 +105,14 @@ def _campaigns(audit: Audit) -> Table:
     for each in audit.campaigns:
         held = [f"{each.decisions.get(reason, 0):,}" for reason in reasons]
         table.add_row(Text(each.id), *map(_quiet, (f"{each.triggers:,}", *held, f"{each.triggers_ever:,}")))
+    return table
+
+
+def _quality(audit: Audit) -> Table:
+    table = _table("Sent by", "Field", "Problem", "Outcome", "#Times", "#Ever")
+    for each in audit.quality[:MOST_ROWS]:
+        numbers = (f"{each.times:,}", f"{each.times_ever:,}")
+        table.add_row(*map(Text, (each.source, each.field, each.problem, each.outcome)), *map(_quiet, numbers))
     return table
 
 

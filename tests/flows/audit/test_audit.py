@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.audit.audit import Audit, make_audit
+from flows.audit.audit import Audit, QualityAudit, make_audit
 from flows.audit.lanes import EXAMPLES, read_stores
 from flows.connectors.files_source import LogRecord
 from flows.connectors.memory import MemoryOutput, MemoryPublisher
@@ -27,6 +27,7 @@ from operators.lane.ports import Batch
 from operators.lane.stats import read_days
 from operators.language.reads import reads_of
 from operators.plan.checked import Plan
+from operators.plan.read import read_plan
 from schemas.errors import UsageError
 from tests.audited import DAY_MS, Counted, days_of, entries_of, members_of, persons_of
 from tests.harness import STEPS, Crash, Run, make_plan, run_engine
@@ -246,3 +247,10 @@ def sizes(audit: Audit) -> dict[str, int]:
 def test_a_halted_reading_gives_nothing() -> None:
     run = run_engine(PLAN, [b'{"type":"track","event":"View","userId":"u","timestamp":"2026-01-20T00:00:00Z"}'])
     assert read_stores([run.store], PLAN, reads_of(PLAN), 30, lambda: True) is None
+
+
+def test_what_was_found_in_data_lately_and_ever() -> None:
+    tracking = "on_breach: strip\nevents: {View: {schema: {properties: {price: {type: number}}}}}\n"
+    plan = read_plan({"plan.yaml": "name: test", "segments.yaml": "segments: {a: did('View')}", "tracking.yaml": tracking})
+    views = [view(0, 0, price="1"), view(1, 0, price=1), view(2, 0, price=None), view(3, 1, price=[]), view(0, 40 * 86_400, price="x")]
+    assert audit_of([run_engine(plan, views)], 30, plan).quality == [QualityAudit("none", "View: price", "type", "strip", 1, 3)]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.audit.audit import Audit, CampaignAudit, MismatchAudit, Move, Pair, PropertyAudit, SegmentAudit, TraitAudit
+from flows.audit.audit import Audit, CampaignAudit, MismatchAudit, Move, Pair, PropertyAudit, QualityAudit, SegmentAudit, TraitAudit
 from flows.audit.findings import findings_of
 from flows.audit.page import page_of
 
@@ -94,6 +94,7 @@ def test_titles_ids_and_persons_stay_text() -> None:
         traits=[TraitAudit(HOSTILE, [HOSTILE], 0)],
         properties=[PropertyAudit(HOSTILE, None, [HOSTILE], filled=False)],
         mismatches=[MismatchAudit(HOSTILE, [HOSTILE], [HOSTILE], 1)],
+        quality=[QualityAudit(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1, 1)],
     )
     tags = Tags(page(bad))
     assert "script" not in {tag for tag, _ in tags.seen}

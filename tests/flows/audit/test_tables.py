@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from flows.audit.audit import Audit
+from flows.audit.audit import Audit, QualityAudit
 from flows.audit.findings import Finding
 from flows.audit.tables import MOST_ROWS, show
 from tests.flows.audit.test_page import audit, segment
@@ -43,6 +43,13 @@ def test_all_is_said() -> None:
     assert ["hello", "3", "1", "0", "4"] in rows
     assert lines[lines.index("Findings: 1") + 1] == "  c  nobody is left in it; the last one left on 2026-01-20"
     assert lines[lines.index("Notes: 1") + 1] == "  a  a note"
+
+
+def test_what_was_found_in_data_is_said_where_something_was() -> None:
+    found = [QualityAudit("analytics.js", "Order Completed: total", "type", "strip", 3, 1200)]
+    rows = [line.split() for line in shown(audit(quality=found), [], 100)]
+    assert ["analytics.js", "Order", "Completed:", "total", "type", "strip", "3", "1,200"] in rows
+    assert not any(line.startswith("Data") for line in shown(audit(), [], 100))
 
 
 def test_nothing_found_is_said_too() -> None:
