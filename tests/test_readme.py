@@ -196,6 +196,7 @@ TRIED = (
     "Audits",
     "Changing a plan",
     "Records that could not be used",
+    "Persons that are probably one",
 )
 ON_KAFKA = "On Kafka"
 

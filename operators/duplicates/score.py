@@ -51,7 +51,7 @@ class Score(NamedTuple):
     @property
     def chance(self) -> float:
         """The chance that the two are one person."""
-        return 1 / (1 + 2**-self.bits)
+        return chance_of(self.bits)
 
 
 def bits_of(chance: float) -> float:
@@ -61,6 +61,15 @@ def bits_of(chance: float) -> float:
     5.61
     """
     return log2(chance / (1 - chance))
+
+
+def chance_of(bits: float) -> float:
+    """The chance that these bits are.
+
+    >>> chance_of(0.0), round(chance_of(bits_of(0.99)), 4)
+    (0.5, 0.99)
+    """
+    return 1 / (1 + 2**-bits)
 
 
 def score(a: Record, b: Record, persons: int) -> Score:

@@ -17,7 +17,11 @@ from operators.duplicates.find import Found, find
 from operators.duplicates.index import Index
 from operators.duplicates.record import NOTHING, TRAITS, record_of
 from operators.duplicates.rows import CANDIDATES, CANDIDATES_END, Candidate, State, candidate_key, candidates_prefix, mirror_key
+from operators.duplicates.score import bits_of
 from operators.lane.store import Store, Writes
+from operators.plan.checked import Plan
+from schemas.event import MAX_ID_LENGTH, Event
+from schemas.person import Person
 
 REFUSED = "Duplicate Refused"
 """The track event by which somebody says that two persons are two: of the one, with the other in the property `other`."""
@@ -43,7 +47,17 @@ class Watch:
         self._bounds, self._store, self._index = bounds, store, Index(store)
         self._candidates: dict[tuple[str, str], Candidate | None] = {}
         self.size = 0
-        """What was changed since the last `flush` adds to a batch, about."""
+        """What the last `see` adds to a batch, about."""
+
+    def see(self, p: Person, event: Event, persons: int) -> list[Candidate]:
+        """Takes note of an event that was applied to a person. Gives the pairs that are to be merged."""
+        self.size = 0
+        if event.kind == "identify":
+            return self.changed(p.id, p.traits, persons, event.message_id, event.t)
+        other = event.properties.get("other") if event.name == REFUSED else None
+        if isinstance(other, str) and other and other != p.id and len(other) <= MAX_ID_LENGTH:
+            self.refuse(p.id, other, event.message_id, event.t)
+        return []
 
     def changed(self, person: str, traits: Mapping[str, list[Any]], persons: int, message_id: str, t: int) -> list[Candidate]:
         """Takes note of a person's traits, as they are after the event `message_id` at `t`. Gives those pairs that are to be merged; the
@@ -98,7 +112,7 @@ class Watch:
             else:
                 writes.put(candidate_key(a, b), _encode(candidate))
                 writes.put(mirror_key(a, b), b"")
-        self._candidates, self.size = {}, 0
+        self._candidates = {}
 
     def _put(self, candidate: Candidate) -> None:
         a, b = candidate.person, candidate.other
@@ -119,6 +133,12 @@ class Watch:
         prefix = candidates_prefix(person)
         stored = {key[len(prefix) :].decode() for key, _ in self._store.scan(prefix, prefix + b"\xff", 1 << 30)}
         return stored | {b if a == person else a for a, b in self._candidates if person in (a, b)}
+
+
+def watch_of(plan: Plan, store: Store) -> Watch | None:
+    """The search that a plan asks for; None where it asks for none."""
+    asked = plan.duplicate_persons
+    return None if asked is None else Watch(Bounds(bits_of(asked.review)), store)
 
 
 def read_candidates(store: Store, state: State | None = "open") -> list[Candidate]:

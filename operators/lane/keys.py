@@ -12,6 +12,7 @@
 | `d` day since 1970 (4 bytes) | `Day`: what happened on it |
 | `r` | `Met`: what rules have met |
 | `t` due (8 bytes), person | empty: the timer index |
+| `b`, `c`, `f` | what is kept for the search for duplicates: `operators.duplicates.rows` |
 
 Numbers are big-endian, so that the order of the keys is theirs; values are msgpack arrays.
 """

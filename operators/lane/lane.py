@@ -13,6 +13,7 @@ import msgspec
 
 from operators.change import Difference
 from operators.decode import decode
+from operators.duplicates.watch import REFUSED, watch_of
 from operators.emit import Emit
 from operators.lane.fill import Fill
 from operators.lane.history import History
@@ -79,6 +80,7 @@ class Lane:
         self._moves = Moves(plan.identity, self._stage, self._people, self._history, self._meta, self._emit) if plan.identity else None
         self._stats = Stats(plan, store, self._stage.rules)
         self._tracking = Tracking(plan.tracking) if plan.tracking is not None else None
+        self._watch = watch_of(plan, store)
         self._fill = Fill(plan, store, self._stage, self._meta, self._stats.see)
         self._begin()
         self._changed = self._fill.open(self._writes)
@@ -233,6 +235,9 @@ class Lane:
             counts.clamped += 1
         if event.name is not None and (event.name in self._stats.awaited or self._stats.stars):
             self._stats.see(event.name, event.properties)
+        if self._watch is not None and (event.kind == "identify" or event.name == REFUSED):
+            self._watch.see(p, event, meta.persons)
+            self._size += self._watch.size
         counts.events += 1
         self._people.arm(p, self._writes)
         self._people.touched[p.id] = p
@@ -313,6 +318,8 @@ class Lane:
         self._stats.flush(self._emit.tallies, writes)
         self._people.flush(writes)
         self._history.flush(meta, writes)
+        if self._watch is not None:
+            self._watch.flush(writes)
         outputs = self._emit.outputs
         row = Row(meta.sequence + 1, outputs) if outputs else None
         if row is not None:

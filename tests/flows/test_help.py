@@ -32,6 +32,16 @@ EVENTS: list[dict[str, Any]] = [
     },
     {"type": "track", "messageId": "2", "userId": "anna", "event": "Product Viewed", "timestamp": "2024-01-01T10:01:00Z"},
     {"type": "track", "messageId": "3", "event": "Product Viewed", "timestamp": "2024-01-01T10:02:00Z"},
+    *(
+        {
+            "type": "identify",
+            "messageId": f"of-{person}",
+            "userId": person,
+            "timestamp": "2024-01-01T10:03:00Z",
+            "traits": {"name": "Anna Berg", "birthday": "1985-03-02"},
+        }
+        for person in ("anna", "anna-2")
+    ),
 ]
 
 
@@ -60,6 +70,8 @@ def examples(command: tuple[str, ...], cwd: Path) -> list[str]:
 def checkout(tmp_path: Path) -> Path:
     """What an example finds where it is tried: the example plan, some events, and the state of a run over them."""
     shutil.copytree(SHOP, tmp_path / "deploy" / "shop")
+    with (tmp_path / "deploy" / "shop" / "plan.yaml").open("a", encoding="utf-8") as plan:
+        plan.write("duplicate_persons: review\n")
     write_lines(tmp_path / "events.jsonl", EVENTS)
     done = beckon("run", "--plan", "deploy/shop", "--input", "events.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -90,6 +102,10 @@ def test_the_commands_are_these() -> None:
         "rejects ls",
         "rejects show",
         "rejects retry",
+        "duplicates ls",
+        "duplicates show",
+        "duplicates accept",
+        "duplicates refuse",
         "import ecom",
         "demo",
         "schema",

@@ -1,0 +1,156 @@
+"""`read_pairs`: who is probably one person, read from the live state of all lanes beside the running job; `send` takes a decision to its
+input; `show_pairs` and `show_pair` for a terminal.
+
+*Guarantees*: the state is only read. A decision is a record of the input log, which the job reads as all others: nothing else is written.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from flows.connectors.files_input import add_records
+from flows.settings import Settings
+from flows.totals import numbered
+from operators.duplicates.decisions import accepted, refused
+from operators.duplicates.index import Index
+from operators.duplicates.record import Record
+from operators.duplicates.rows import Candidate
+from operators.duplicates.score import chance_of
+from operators.duplicates.watch import read_candidates
+from operators.instants import format_instant
+from operators.lane.rocks import open_live
+from schemas.errors import UnavailableError, UsageError
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What a field says: how it agrees, the similarity (None where the row is about no field), and the weight in bits."""
+
+    field: str
+    level: str
+    similarity: float | None
+    weight: float
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """Two persons that are probably one, with that chance, since an event at `time`; `person` was there first."""
+
+    person: str
+    other: str
+    chance: float
+    bits: float
+    state: str
+    time: str
+    message_id: str
+    evidence: list[Evidence]
+
+
+def read_pairs(state: Path, *, decided: bool = False) -> list[Pair]:
+    """The pairs that are up for review, or all; the surest first. UnavailableError where there is no state."""
+    return [_pair(each) for each, _ in _read(state, decided=decided)]
+
+
+def find_pair(state: Path, person: str, other: str) -> tuple[Candidate, tuple[Record, Record]]:
+    """The candidate of these two, in whatever order, and what they were compared by; UsageError where they are none."""
+    for candidate, records in _read(state, decided=True):
+        if {candidate.person, candidate.other} == {person, other}:
+            return candidate, records
+    raise UsageError("these two are no pair that was put up for review; `beckon duplicates ls` shows those that are")
+
+
+def _read(state: Path, *, decided: bool) -> list[tuple[Candidate, tuple[Record, Record]]]:
+    folders = [path for path in sorted(state.glob("lane-*")) if path.is_dir()]
+    if not folders:
+        raise UnavailableError(f"there is no state in {state}; give the --state of the job")
+    found: list[tuple[Candidate, tuple[Record, Record]]] = []
+    for folder in folders:
+        store = open_live(folder)
+        try:
+            index = Index(store)
+            candidates = read_candidates(store, None if decided else "open")
+            found += [(each, (index.record(each.person), index.record(each.other))) for each in candidates]
+        finally:
+            store.close()
+    return sorted(found, key=lambda each: (-each[0].bits, each[0].person, each[0].other))
+
+
+def _pair(each: Candidate) -> Pair:
+    evidence = [Evidence(e.field, e.level, e.similarity, e.weight) for e in each.evidence]
+    chance = round(chance_of(each.bits), 4)
+    return Pair(each.person, each.other, chance, each.bits, each.state, format_instant(each.t), each.message_id, evidence)
+
+
+def accept(candidate: Candidate, person: str) -> dict[str, Any]:
+    """The record that makes the two one, named `person`."""
+    return accepted(candidate, person, chance_of(candidate.bits), _now())
+
+
+def refuse(candidate: Candidate) -> dict[str, Any]:
+    """The record that says that they are two."""
+    return refused(candidate, _now())
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def send(record: dict[str, Any], input: Path | None, kafka: tuple[Settings, str, str] | None) -> str:
+    """Takes a record to an input of files, or to the brokers and the topic of `kafka`; gives the file or topic that has it."""
+    raw = orjson.dumps(record)
+    if kafka is None:
+        assert input is not None
+        return str(add_records(input, [raw]))
+    from flows.connectors.kafka_input import produce_records
+    from flows.connectors.kafka_topics import describe
+    from flows.launch import kafka_settings
+
+    settings, brokers, topic = kafka
+    reached = kafka_settings(settings, brokers)
+    describe(reached, topic)
+    produce_records(reached, f"beckon-{topic}-duplicates", [(topic, [(record.get("userId") or record["anonymousId"], raw)])])
+    return topic
+
+
+def show_pairs(pairs: list[Pair], out: Console) -> None:
+    """A table, a pair a row."""
+    if not pairs:
+        out.print("no two persons are up for review")
+        return
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name, justify in (("person", "left"), ("other", "left"), ("chance", "right"), ("state", "left"), ("evidence, bits", "left")):
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    for pair in pairs:
+        told = ", ".join(f"{each.field} {each.level} {each.weight:+.1f}" for each in pair.evidence)
+        table.add_row(pair.person, pair.other, f"{pair.chance:.2%}", pair.state, told)
+    out.print(table)
+    out.print(numbered(len(pairs), "pair"))
+
+
+def pair_record(candidate: Candidate, records: tuple[Record, Record]) -> dict[str, Any]:
+    """One pair with what was compared, for programs."""
+    compared = [{name: value for name, value in msgspec.structs.asdict(record).items() if value} for record in records]
+    return msgspec.structs.asdict(_pair(candidate)) | {"evidence": msgspec.to_builtins(_pair(candidate).evidence), "compared": compared}
+
+
+def show_pair(candidate: Candidate, records: tuple[Record, Record], out: Console) -> None:
+    """One pair, with what was compared."""
+    pair, (one, two) = _pair(candidate), records
+    out.print(
+        f"{pair.person} and {pair.other}: one person with a chance of {pair.chance:.2%} ({pair.state}), since {pair.time}", soft_wrap=True
+    )
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("field", pair.person, pair.other, "agree", "similarity", "bits"):
+        table.add_column(name, justify="right" if name in ("similarity", "bits") else "left", overflow="fold")
+    for each in pair.evidence:
+        values = [getattr(record, each.field, "") for record in (one, two)]
+        table.add_row(each.field, *values, each.level, "" if each.similarity is None else f"{each.similarity:.2f}", f"{each.weight:+.2f}")
+    table.add_section()
+    table.add_row("sum", "", "", "", "", f"{pair.bits:+.2f}")
+    out.print(table)

@@ -1,0 +1,87 @@
+"""A lane looks for persons that are probably one as their profiles change: the same ones whatever the batches and crashes."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from operators.duplicates.rows import BLOCKS, CANDIDATES_END, RECORDS, RECORDS_END
+from operators.duplicates.watch import read_candidates
+from operators.plan.checked import Plan
+from tests.febrl import pairs_of, read_febrl
+from tests.harness import STEPS, Crash, Run, make_plan, run_engine
+
+GIVEN, FAMILY, DAYS = ("Anna", "Ana", "Hans"), ("Berg", "Kern"), ("1985-03-02", "1985-02-03", "1979-11-20")
+HOME = {"phone": "0171 5550142", "address": {"street": "Ring 3", "city": "Bonn", "postalCode": "53111"}}
+
+
+def record(n: int, person: str, **fields: Any) -> bytes:
+    """A record of a person, the n-th second."""
+    told = {"type": "identify", "messageId": f"m{n}", "userId": person, "timestamp": f"2026-01-01T00:{n // 60 % 60:02}:{n % 60:02}Z"}
+    return json.dumps(told | fields).encode()
+
+
+def stream(number: int) -> list[bytes]:
+    """People who change their minds about who they are, and decisions that they are not the same."""
+    dice, lines = random.Random(5), []
+    for n in range(number):
+        person, other = f"p{dice.randrange(8)}", f"p{dice.randrange(8)}"
+        if dice.random() < 0.1:
+            lines.append(record(n, person, type="track", event="Duplicate Refused", properties={"other": other}))
+        else:
+            traits = {"firstName": dice.choice(GIVEN), "lastName": dice.choice(FAMILY), "birthday": dice.choice(DAYS)}
+            lines.append(record(n, person, traits=traits | (HOME if dice.random() < 0.3 else {})))
+    return lines
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """A plan that looks for duplicates."""
+    return make_plan({"all_of_them": "everyone"}, duplicate_persons="review")
+
+
+def kept(run: Run) -> list[tuple[bytes, bytes]]:
+    """All that is kept for the search."""
+    return run.store.scan(BLOCKS, CANDIDATES_END, 1 << 30) + run.store.scan(RECORDS, RECORDS_END, 1 << 30)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("size", [1, 7])
+def test_batches_and_crashes_make_no_difference(plan: Plan, size: int, step: str) -> None:
+    lines = stream(200)
+    whole = run_engine(plan, lines)
+    assert {"open", "refused"} == {each.state for each in read_candidates(whole.store, None)}
+    assert kept(whole) == kept(run_engine(plan, lines, batches=size, crash=Crash(20, step), reopen=[5], rewind=3))
+
+
+def test_a_shared_household_and_device_do_not_make_two_people_one(plan: Plan) -> None:
+    lines = [
+        record(1, "anna", anonymousId="tablet", traits={"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"} | HOME),
+        record(2, "hans", anonymousId="tablet", traits={"firstName": "Hans", "lastName": "Kern", "birthday": "1979-11-20"} | HOME),
+    ]
+    assert read_candidates(run_engine(plan, lines).store, None) == []
+
+
+def test_nothing_is_kept_where_nobody_looks() -> None:
+    assert kept(run_engine(make_plan({"all_of_them": "everyone"}), stream(50))) == []
+
+
+def test_a_refusal_of_what_is_no_other_person_is_an_event_like_others(plan: Plan) -> None:
+    others: tuple[Any, ...] = (None, 3, "", "p1", "x" * 5_000)
+    lines = [record(n, "p1", type="track", event="Duplicate Refused", properties={"other": other}) for n, other in enumerate(others)]
+    run = run_engine(plan, lines)
+    assert len(others) == run.counts["events"]
+    assert read_candidates(run.store, None) == []
+
+
+def test_febrl_goes_through_the_lane(plan: Plan) -> None:
+    doubles = read_febrl(3)
+    lines = [record(n, each.id, traits=each.traits) for n, each in enumerate(doubles)]
+    found = {(min(each.person, each.other), max(each.person, each.other)) for each in read_candidates(run_engine(plan, lines).store)}
+    true = pairs_of(doubles)
+    print(f"FEBRL 3 through a lane: precision {len(found & true) / len(found):.4f}, recall {len(found & true) / len(true):.4f}")
+    assert len(found & true) / len(found) >= 0.98
+    assert len(found & true) / len(true) >= 0.95
