@@ -88,6 +88,7 @@ TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO
 ALL_DOWN: int = KafkaError._ALL_BROKERS_DOWN
 END_OF_PARTITION: int = KafkaError._PARTITION_EOF
 TIMED_OUT: int = KafkaError._TIMED_OUT
+LOADING: int = KafkaError.COORDINATOR_LOAD_IN_PROGRESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

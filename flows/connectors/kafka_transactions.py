@@ -10,7 +10,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from flows.connectors.kafka_progress import SLICE_S, ProgressRecord, lane_key
-from flows.connectors.kafka_settings import TIMED_OUT, KafkaSettings, producer_config
+from flows.connectors.kafka_settings import LOADING, TIMED_OUT, KafkaSettings, producer_config
 from flows.connectors.kafka_topics import Topic, output_topic, progress_topic
 from operators.lane.ports import Progress, Row
 from schemas.output import STREAMS
@@ -99,13 +99,14 @@ class Transactions:
 
 
 def resumed(call: Callable[[float], None], held: Callable[[str], None]) -> None:
-    """Makes a call of librdkafka that is to be repeated where it ran out of time, until it is through."""
+    """Makes a call of librdkafka that is to be repeated where it ran out of time, or came before the broker had all in its memory, until it
+    is through."""
     while True:
         try:
             call(SLICE_S)
         except KafkaException as problem:
             error: KafkaError = problem.args[0]
-            if error.code() != TIMED_OUT or not error.retriable():
+            if error.code() != LOADING and not (error.code() == TIMED_OUT and error.retriable()):
                 raise
             held(error.str())
         else:
