@@ -7,7 +7,7 @@ was set to it), `timestamp` becomes that time, and the other stamps are left out
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,7 +15,9 @@ import msgspec
 from flows.rejects.records import Refused
 from operators.decode import decode
 from operators.emit import Emit
+from operators.identify import blocked_by, carried
 from operators.instants import format_instant
+from operators.lane.moves import BLOCKED
 from operators.plan.checked import Plan
 from operators.tracking.keep import Tracking
 from schemas.errors import Finding, FindingsError
@@ -23,6 +25,10 @@ from schemas.event import Event
 from schemas.output import Reject
 
 STAMPS = ("originalTimestamp", "sentAt", "receivedAt")
+
+
+Refusal = Callable[[Event, bytes], Reject | None]
+"""Why an event, with the record that it came in, is not taken; None where it is."""
 
 
 class Mended(NamedTuple):
@@ -58,13 +64,13 @@ def mends_of(line: bytes) -> str | None:
 def read_mended(file: str, lines: Iterable[bytes], plan: Plan, known: Mapping[str, Refused], later_ms: int | None) -> list[Mended]:
     """The records of a file, by time; FindingsError with all that is wrong with it. `known` are the rejects by id; `later_ms` is the time
     that the log will give them, None where it gives none."""
-    tracking = Tracking(plan.tracking) if plan.tracking is not None else None
+    refusal = _refusals(plan)
     found: dict[str, Mended] = {}
     findings: list[Finding] = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                mended = _mended(line, known, tracking, later_ms)
+                mended = _mended(line, known, refusal, later_ms)
                 if mended.mends in found:
                     raise ValueError("a reject must be mended once; got another line for it")
                 found[mended.mends] = mended
@@ -75,7 +81,7 @@ def read_mended(file: str, lines: Iterable[bytes], plan: Plan, known: Mapping[st
     return sorted(found.values(), key=lambda mended: mended.t)
 
 
-def _mended(text: bytes, known: Mapping[str, Refused], tracking: Tracking | None, later_ms: int | None) -> Mended:
+def _mended(text: bytes, known: Mapping[str, Refused], refusal: Refusal, later_ms: int | None) -> Mended:
     """The record of one line; ValueError in words where it has none."""
     try:
         line = _decode_line(text)
@@ -85,7 +91,7 @@ def _mended(text: bytes, known: Mapping[str, Refused], tracking: Tracking | None
     if refused is None:
         raise ValueError("`mends` must be the id of a reject; got one that is not there")
     raw = _raw_of(line)
-    event = _event_of(raw, refused.log_ms, tracking)
+    event = _event_of(raw, refused.log_ms, refusal)
     record = _decode_record(raw)
     message_id = event.message_id if record.get("messageId") else f"retry-{refused.id}"
     again = decode(raw, later_ms)
@@ -108,13 +114,24 @@ def _raw_of(line: _Line) -> bytes:
         raise ValueError("`base64` must be that; got something else") from None
 
 
-def _event_of(raw: bytes, log_ms: int | None, tracking: Tracking | None) -> Event:
-    event = decode(raw, log_ms)
-    refused = event if isinstance(event, Reject) else None
-    if isinstance(event, Event) and tracking is not None:
+def _refusals(plan: Plan) -> Refusal:
+    """Why the job of a plan would reject an event that can be read."""
+    tracking = Tracking(plan.tracking) if plan.tracking is not None else None
+    is_blocked = blocked_by(plan.identity.blocked) if plan.identity is not None else None
+
+    def refusal(event: Event, raw: bytes) -> Reject | None:
         # What is only taken out or flagged is as good as any; it is counted where the job reads it.
-        kept = tracking.keep(msgspec.structs.replace(event), raw, Emit("", 1))
-        refused = kept if isinstance(kept, Reject) else None
+        kept = tracking.keep(msgspec.structs.replace(event), raw, Emit("", 1)) if tracking is not None else event
+        if isinstance(kept, Reject):
+            return kept
+        return BLOCKED if is_blocked is not None and not carried(kept, is_blocked) else None
+
+    return refusal
+
+
+def _event_of(raw: bytes, log_ms: int | None, refusal: Refusal) -> Event:
+    event = decode(raw, log_ms)
+    refused = event if isinstance(event, Reject) else refusal(event, raw)
     if refused is not None:
         raise ValueError(f"the record must be one that can be used; got one with the reason {refused.reason}: {refused.detail}")
     if b"\n" in raw or b"\r" in raw:

@@ -133,6 +133,14 @@ def test_what_the_tracking_plan_blocks_is_told_and_what_it_strips_is_sent_whole(
             assert json.loads(mend(record, plan=plan).raw) == record
 
 
+@pytest.mark.parametrize("user", ["null", "Guest", "0000", "tester"])
+def test_an_identifier_that_stands_for_nobody_is_told(user: str) -> None:
+    plan = read_plan({"plan.yaml": "name: test\nidentity: {blocked: [tester]}", "segments.yaml": "segments: {}"})
+    line = json.dumps({"mends": "1f", "record": {**GOOD, "userId": user}}).encode()
+    assert "with the reason blocked_id" in findings(line, plan=plan)[0]
+    assert mend({**GOOD, "userId": user, "anonymousId": "v"}, plan=plan).t == T
+
+
 RAWS = (
     st.binary(max_size=30)
     | st.text(max_size=10).map(str.encode)
