@@ -25,8 +25,12 @@ from operators.duplicates.record import Record
 from operators.duplicates.rows import Candidate
 from operators.duplicates.score import chance_of
 from operators.duplicates.watch import read_candidates
+from operators.identity.resolve import present
 from operators.instants import format_instant
+from operators.lane.keys import person_key
+from operators.lane.people import person_of
 from operators.lane.rocks import open_live
+from operators.lane.store import Store
 from schemas.errors import UnavailableError, UsageError
 
 
@@ -75,10 +79,16 @@ def _read(state: Path, *, decided: bool) -> list[tuple[Candidate, tuple[Record, 
         try:
             index = Index(store)
             candidates = read_candidates(store, None if decided else "open")
-            found += [(each, (index.record(each.person), index.record(each.other))) for each in candidates]
+            found += [(each, (index.record(each.person), index.record(each.other))) for each in candidates if _are_two(store, each)]
         finally:
             store.close()
     return sorted(found, key=lambda each: (-each[0].bits, each[0].person, each[0].other))
+
+
+def _are_two(store: Store, candidate: Candidate) -> bool:
+    """False where both have become one since."""
+    ends = [present(lambda name: person_of(store.get(person_key(name))), name) for name in (candidate.person, candidate.other)]
+    return len({name if p is None else p.id for name, p in zip((candidate.person, candidate.other), ends, strict=True)}) == 2
 
 
 def _pair(each: Candidate) -> Pair:

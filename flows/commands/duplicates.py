@@ -116,9 +116,11 @@ def _open(state: Path | None, person: str, other: str) -> Candidate:
 
 
 def _send(record: dict[str, object], input: Path | None, kafka: str | None, topic: str | None, plan: Path | None, *, json: bool) -> None:
+    from flows import logs
     from flows.duplicates import send
 
     settings = read_settings()
+    logs.configure(settings)
     brokers = kafka or (None if input else settings.kafka)
     if (input is None) == (brokers is None):
         raise UsageError("no input: give --input with the file or folder that the job reads, or --kafka with brokers, and not both")

@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 
-from operators.duplicates.find import Found, find
+from operators.duplicates.find import find
 from operators.duplicates.index import Index
-from operators.duplicates.record import NOTHING, TRAITS, record_of
+from operators.duplicates.record import NOTHING, TRAITS, Record, record_of
 from operators.duplicates.rows import CANDIDATES, CANDIDATES_END, Candidate, State, candidate_key, candidates_prefix, mirror_key
-from operators.duplicates.score import bits_of
+from operators.duplicates.score import Score, bits_of
+from operators.identity.resolve import Row, present
 from operators.lane.store import Store, Writes
 from operators.plan.checked import Plan
 from schemas.event import MAX_ID_LENGTH, Event
@@ -43,8 +44,9 @@ class Bounds:
 class Watch:
     """The search for duplicates of one lane."""
 
-    def __init__(self, bounds: Bounds, store: Store) -> None:
-        self._bounds, self._store, self._index = bounds, store, Index(store)
+    def __init__(self, bounds: Bounds, store: Store, row: Row) -> None:
+        """`row` gives what stands under a name: what a name that was linked to another was compared by tells of that one."""
+        self._bounds, self._store, self._index, self._row = bounds, store, Index(store), row
         self._candidates: dict[tuple[str, str], Candidate | None] = {}
         self.size = 0
         """What the last `see` adds to a batch, about."""
@@ -67,13 +69,11 @@ class Watch:
         if not added:
             return []
         self.size += added
-        found = find(self._index, person, record, persons, self._bounds.review)
+        found = self._find(person, record, persons)
         self._withdraw(person, found)
         merged = []
-        for other, (bits, evidence) in found:
+        for other, (bits, evidence) in found.items():
             before = self.candidate(person, other)
-            if before is not None and before.state != "open":
-                continue
             merge = self._bounds.merge is not None and bits >= self._bounds.merge
             first, second = (other, person) if before is None else (before.person, before.other)
             candidate = Candidate(first, second, bits, evidence, message_id, t, "merged" if merge else "open")
@@ -82,6 +82,20 @@ class Watch:
                 merged.append(candidate)
         return merged
 
+    def _find(self, person: str, record: Record, persons: int) -> dict[str, Score]:
+        """The present persons that are probably this one, and of whom nothing was decided; the highest score first."""
+        found: dict[str, Score] = {}
+        for name, score in find(self._index, person, record, persons, self._bounds.review):
+            p = present(self._row, name)
+            other = name if p is None else p.id
+            if other != person and not self._is_decided(person, name) and not self._is_decided(person, other):
+                found.setdefault(other, score)
+        return found
+
+    def _is_decided(self, person: str, other: str) -> bool:
+        before = self.candidate(person, other)
+        return before is not None and before.state != "open"
+
     def refuse(self, person: str, other: str, message_id: str, t: int) -> None:
         """Two persons are two: they are never put up again."""
         before = self.candidate(person, other)
@@ -89,8 +103,8 @@ class Watch:
             before = Candidate(person, other, 0.0, [], message_id, t)
         self._put(msgspec.structs.replace(before, state="refused"))
 
-    def gone(self, person: str) -> None:
-        """A name that is no person's any more is not looked for."""
+    def forget(self, person: str) -> None:
+        """Nothing is kept by which the person could be found."""
         self.size += self._index.put(person, NOTHING)
         self._withdraw(person, [])
 
@@ -119,10 +133,9 @@ class Watch:
         self._candidates[min(a, b), max(a, b)] = candidate
         self.size += CANDIDATE_BYTES
 
-    def _withdraw(self, person: str, found: Iterable[Found]) -> None:
+    def _withdraw(self, person: str, found: Iterable[str]) -> None:
         """Open candidates of a person that were not found again are no more."""
-        again = {each.person for each in found}
-        for other in self._others(person) - again:
+        for other in self._others(person).difference(found):
             candidate = self.candidate(person, other)
             if candidate is not None and candidate.state == "open":
                 self._candidates[min(person, other), max(person, other)] = None
@@ -135,10 +148,10 @@ class Watch:
         return stored | {b if a == person else a for a, b in self._candidates if person in (a, b)}
 
 
-def watch_of(plan: Plan, store: Store) -> Watch | None:
+def watch_of(plan: Plan, store: Store, row: Row) -> Watch | None:
     """The search that a plan asks for; None where it asks for none."""
     asked = plan.duplicate_persons
-    return None if asked is None else Watch(Bounds(bits_of(asked.review)), store)
+    return None if asked is None else Watch(Bounds(bits_of(asked.review)), store, row)
 
 
 def read_candidates(store: Store, state: State | None = "open") -> list[Candidate]:

@@ -80,7 +80,7 @@ class Lane:
         self._moves = Moves(plan.identity, self._stage, self._people, self._history, self._meta, self._emit) if plan.identity else None
         self._stats = Stats(plan, store, self._stage.rules)
         self._tracking = Tracking(plan.tracking) if plan.tracking is not None else None
-        self._watch = watch_of(plan, store)
+        self._watch = watch_of(plan, store, self._people.row)
         self._fill = Fill(plan, store, self._stage, self._meta, self._stats.see)
         self._begin()
         self._changed = self._fill.open(self._writes)

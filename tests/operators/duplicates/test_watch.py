@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from operators.duplicates.rows import Candidate
 from operators.duplicates.watch import Bounds, Watch, read_candidates
 from operators.lane.memory_store import MemoryStore
+from schemas.person import Person, new_person, redirect
 
 ANNA = {"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"}
 HANS = {"firstName": "Hans", "lastName": "Kern", "birthday": "1979-11-20"}
@@ -23,7 +24,8 @@ class Job:
 
     def __init__(self, bounds: Bounds = REVIEW) -> None:
         self.bounds, self.store, self.number = bounds, MemoryStore(), 0
-        self.watch = Watch(bounds, self.store)
+        self.names: dict[str, Person] = {}
+        self.watch = Watch(bounds, self.store, self.names.get)
 
     def changed(self, person: str, *traits: dict[str, Any]) -> list[Candidate]:
         """A profile is so from now on."""
@@ -36,7 +38,7 @@ class Job:
         writes = self.store.writes()
         self.watch.flush(writes)
         self.store.write(writes)
-        self.watch = Watch(self.bounds, self.store)
+        self.watch = Watch(self.bounds, self.store, self.names.get)
 
     def open(self) -> list[tuple[str, str]]:
         """The pairs that are up for review."""
@@ -79,7 +81,7 @@ def test_a_candidate_that_does_not_hold_any_more_is_withdrawn() -> None:
     assert job.open() == []
     job.changed("b", HANS)
     assert job.open() == [("a", "b")]
-    job.watch.gone("b")
+    job.watch.forget("b")
     assert job.open() == []
 
 
@@ -94,6 +96,25 @@ def test_what_was_refused_is_not_put_up_again() -> None:
     assert [each.state for each in read_candidates(job.store, None)] == ["refused"]
 
 
+def test_a_name_that_was_linked_to_another_tells_of_that_one() -> None:
+    job = Job()
+    job.changed("visitor", ANNA)
+    job.names |= {"visitor": redirect("visitor", "anna"), "anna": new_person("anna")}
+    job.changed("anna", ANNA)
+    assert job.open() == []
+    job.changed("b", ANNA)
+    assert job.open() == [("anna", "b")]
+
+
+def test_what_was_refused_stays_so_under_another_name() -> None:
+    job = Job()
+    job.changed("a", ANNA)
+    job.watch.refuse("b", "a", "m", 0)
+    job.names |= {"a": redirect("a", "anna"), "anna": new_person("anna")}
+    job.changed("b", ANNA)
+    assert job.open() == []
+
+
 def test_a_change_of_nothing_that_is_compared_looks_nothing_up() -> None:
     job = Job()
     job.changed("a", ANNA)
@@ -103,7 +124,7 @@ def test_a_change_of_nothing_that_is_compared_looks_nothing_up() -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.sampled_from(["anna", "hans", "none", "gone", "refuse"]), st.booleans()), max_size=25
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(["anna", "hans", "none", "forget", "refuse"]), st.booleans()), max_size=25
 )
 
 
@@ -114,8 +135,8 @@ def test_batches_make_no_difference(steps: list[tuple[str, str, bool]]) -> None:
         given_back = []
         for job in (some, one):
             match what:
-                case "gone":
-                    job.watch.gone(person)
+                case "forget":
+                    job.watch.forget(person)
                 case "refuse":
                     job.watch.refuse(person, "a" if person != "a" else "b", "r", 0)
                 case _:

@@ -65,6 +65,18 @@ def test_a_shared_household_and_device_do_not_make_two_people_one(plan: Plan) ->
     assert read_candidates(run_engine(plan, lines).store, None) == []
 
 
+def test_a_visitor_that_was_linked_is_found_as_whom_it_became(plan: Plan) -> None:
+    traits = {"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"}
+    lines = [
+        record(1, "", anonymousId="visitor", traits=traits),
+        record(2, "anna", anonymousId="visitor", type="page"),
+        record(3, "anna-2", traits=traits),
+    ]
+    for batches in (1, 3):
+        found = read_candidates(run_engine(plan, lines, batches=batches).store, None)
+        assert [(each.person, each.other) for each in found] == [("anna", "anna-2")]
+
+
 def test_nothing_is_kept_where_nobody_looks() -> None:
     assert kept(run_engine(make_plan({"all_of_them": "everyone"}), stream(50))) == []
 
