@@ -27,6 +27,7 @@ from flows.totals import Report
 from operators.lane.lane import Lane
 from operators.lane.ports import Batch, Publisher
 from operators.lane.rocks import open_store
+from operators.lane.split import StageName, open_lane
 from operators.plan.checked import Plan
 from schemas.counts import Counts
 
@@ -149,6 +150,7 @@ class Lanes:
         state: Path,
         publisher: Callable[[int], Publisher],
         *,
+        stage: StageName = "all",
         until_ms: int | None = None,
         reached: Reached = no_failpoint,
         watch: Callable[[Report], None] = lambda _: None,
@@ -157,6 +159,7 @@ class Lanes:
         self._plan = plan
         self._state = state
         self._publisher = publisher
+        self._stage: StageName = stage
         self._until_ms = until_ms
         self._reached = reached
         self.watch = watch
@@ -170,7 +173,9 @@ class Lanes:
         closers = self._closers[partition] = [store.close]
         publisher = self._publisher(partition)
         closers.append(publisher.close)
-        lane = Lane(self._plan, store, publisher, partition, until_ms=self._until_ms, reached=self._reached, clock=time.perf_counter)
+        lane = open_lane(
+            self._stage, self._plan, store, publisher, partition, until_ms=self._until_ms, reached=self._reached, clock=time.perf_counter
+        )
         _tell_change(partition, lane)
         return OpenLane(partition, lane, publisher)
 

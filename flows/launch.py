@@ -20,9 +20,12 @@ from flows.run import Job, run
 from flows.settings import Settings
 from flows.stop import install_signal_handlers, stop
 from flows.totals import Totals
+from operators.identity.relay import identify_plan
 from operators.lane.rocks import read_position
+from operators.lane.split import StageName
 from operators.plan.checked import Plan
 from schemas.counts import Counts
+from schemas.output import ALL_STREAMS, STREAMS
 
 if TYPE_CHECKING:
     from flows.connectors.kafka_settings import KafkaSettings
@@ -41,7 +44,15 @@ class Outcome:
 
 
 def files_job(
-    plan: Plan, path: str, output: Path, state: Path, *, until_ms: int | None = None, follow: bool = False, reached: Reached = no_failpoint
+    plan: Plan,
+    path: str,
+    output: Path,
+    state: Path,
+    *,
+    stage: StageName = "all",
+    until_ms: int | None = None,
+    follow: bool = False,
+    reached: Reached = no_failpoint,
 ) -> Job:
     """A job from a file, a folder or `-` into a folder; it goes on where the state stands."""
     from flows.connectors.files_publisher import FilesPublisher
@@ -49,7 +60,16 @@ def files_job(
 
     start = read_position(lane_folder(state, 0))
     source = FilesSource(path, start=start, follow=follow)
-    return Job(plan=plan, source=source, publisher=lambda _: FilesPublisher(output), state=state, until_ms=until_ms, reached=reached)
+    streams = ALL_STREAMS if stage == "identify" else STREAMS
+    return Job(
+        plan=plan,
+        source=source,
+        publisher=lambda _: FilesPublisher(output, streams),
+        state=state,
+        stage=stage,
+        until_ms=until_ms,
+        reached=reached,
+    )
 
 
 def kafka_settings(settings: Settings, brokers: str) -> KafkaSettings:
@@ -78,23 +98,28 @@ def kafka_job(
     topic: str | None = None,
     partitions: Sequence[int] | None = None,
     create: int | None = None,
+    stage: StageName = "all",
     until_ms: int | None = None,
     reached: Reached = no_failpoint,
 ) -> Job:
     """A job from a topic into the plan's topics; live, unless `until_ms` is given. `create` makes topics that are missing, with so many
-    partitions."""
+    partitions. The identify stage alone reads one partition, and is joined to the person stage by the topic `resolved`."""
     from flows.connectors.kafka_progress import start_after
     from flows.connectors.kafka_publisher import KafkaPublisher
     from flows.connectors.kafka_source import KafkaSource
-    from flows.connectors.kafka_topics import ensure_topics, input_topic
+    from flows.connectors.kafka_topics import ensure_topics, input_topic, resolved_topic
 
-    kafka = kafka_settings(settings, brokers)
-    source = ensure_topics(kafka, plan.name, topic or input_topic(plan.name), create=create)
+    kafka, name = kafka_settings(settings, brokers), plan.name
+    own = topic or (resolved_topic(name) if stage == "person" else input_topic(name))
+    if stage == "identify":
+        name = identify_plan(plan).name
+    source = ensure_topics(kafka, name, own, create=create, alone=stage == "identify")
     return Job(
         plan=plan,
-        source=KafkaSource(kafka, source, start_after(kafka, plan.name, source), parts=partitions, bounded=until_ms is not None),
-        publisher=lambda partition: KafkaPublisher(kafka, plan.name, partition, source=source, reached=reached),
+        source=KafkaSource(kafka, source, start_after(kafka, name, source), parts=partitions, bounded=until_ms is not None),
+        publisher=lambda partition: KafkaPublisher(kafka, name, partition, source=source, reached=reached),
         state=state,
+        stage=stage,
         until_ms=until_ms,
         reached=reached,
     )

@@ -55,6 +55,19 @@ class NotLinked(msgspec.Struct, frozen=True):
     time: str
 
 
+class Merged(msgspec.Struct, frozen=True):
+    """A merge: the record with this messageId says that `previous` is `user`; `kind` is alias or duplicate, `evidence` what the record
+    tells of the reasons. `undone` is the messageId of the record that undid it."""
+
+    kind: str
+    user: str
+    previous: str
+    message_id: str
+    time: str
+    evidence: dict[str, Any]
+    undone: str | None
+
+
 class Membership(msgspec.Struct, frozen=True):
     """A segment that the person is in, since when; `values` are the calls in its rule with their values now, empty without the plan."""
 
@@ -75,7 +88,8 @@ class Happened(msgspec.Struct, frozen=True):
 
 class Profile(msgspec.Struct, frozen=True):
     """A person in one lane. `at` is the instant that the values are for, `events` the number of all, `recent` the newest that are kept,
-    newest first. `identifiers` begin with the one that names the person, the newest of `conflicts` come first."""
+    newest first. `identifiers` begin with the one that names the person, the newest of `conflicts` and `merges` come
+    first."""
 
     person: str
     partition: int
@@ -89,6 +103,7 @@ class Profile(msgspec.Struct, frozen=True):
     recent: list[Happened]
     identifiers: list[Known]
     conflicts: list[NotLinked]
+    merges: list[Merged]
 
 
 def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: int = RECENT) -> Profile:
@@ -110,19 +125,29 @@ def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: 
         _recent(live.history, recent),
         _identifiers(known),
         _conflicts(known),
+        _merges(known),
     )
 
 
 def _identifiers(p: Person) -> list[Known]:
-    known = sorted(linked_in(p).known.items(), key=lambda item: (-item[1].rank, item[1].came))
+    linked = [linked_in(p)] if p.ties is None else list(p.ties.linked.values())
+    known = sorted((item for each in linked for item in each.known.items()), key=lambda item: (-item[1].rank, item[1].came))
     others = [Known(RANK_NAMES.get(each.rank), value, _instant(each.t), each.source) for value, each in known]
-    return [Known(RANK_NAMES.get(p.rank), p.id), *others]
+    merged = [] if p.ties is None else [Known(RANK_NAMES.get(each.rank), name) for name, each in p.ties.linked.items() if name != p.id]
+    return [Known(RANK_NAMES.get(p.rank), p.id), *merged, *others]
 
 
 def _conflicts(p: Person) -> list[NotLinked]:
+    linked = [linked_in(p)] if p.ties is None else p.ties.linked.values()
+    found = sorted((each for one in linked for each in one.conflicts), key=lambda each: -each.t)
+    return [NotLinked(RANK_NAMES[each.limit], each.identifier, each.person, each.source, format_instant(each.t)) for each in found]
+
+
+def _merges(p: Person) -> list[Merged]:
+    merges = [] if p.ties is None else p.ties.merges
     return [
-        NotLinked(RANK_NAMES[each.limit], each.identifier, each.person, each.source, format_instant(each.t))
-        for each in reversed(linked_in(p).conflicts)
+        Merged(each.kind, each.user, each.previous, each.source, format_instant(each.t), each.evidence, each.undone)
+        for each in reversed(merges)
     ]
 
 
@@ -154,6 +179,9 @@ def show(profile: Profile, out: Console) -> None:
     if len(profile.identifiers) > 1:
         told = [(each.value, each.time or "", (each.type or "").replace("_", " ")) for each in profile.identifiers]
         _section(out, "Identifiers, with their first events", told, "")
+    if profile.merges:
+        told = [(f"{each.previous} is {each.user}", each.time, _why(each)) for each in profile.merges]
+        _section(out, "Merges", told, "")
     if profile.conflicts:
         left = [(each.identifier, each.time, f"not linked: one {each.limit} too many, by {each.message_id}") for each in profile.conflicts]
         _section(out, "Identifiers of others", left, "")
@@ -167,6 +195,12 @@ def show(profile: Profile, out: Console) -> None:
     _section(out, "Campaigns entered", sent, "none")
     events = [(each.time, each.name or each.kind, _value(each.properties) if each.properties else "") for each in profile.recent]
     _section(out, "Newest events", events, "none kept", cut=True)
+
+
+def _why(merge: Merged) -> str:
+    """Why two are one, or are no more."""
+    evidence = f" {_value(merge.evidence)}" if merge.evidence else ""
+    return f"{merge.kind} {merge.message_id}{evidence}{f', undone by {merge.undone}' if merge.undone else ''}"
 
 
 def _section(out: Console, title: str, rows: list[tuple[str, str, str]], nothing: str, *, cut: bool = False) -> None:

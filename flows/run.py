@@ -27,6 +27,7 @@ from flows.opening import OpeningSource, Source
 from flows.totals import Totals
 from flows.watch import Watcher, WatchSink
 from operators.lane.ports import Batch, Publisher
+from operators.lane.split import StageName
 from operators.plan.checked import Plan
 
 EPOCH = timedelta(milliseconds=200)
@@ -35,12 +36,14 @@ EPOCH = timedelta(milliseconds=200)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is run: a plan over a source, into a publisher for each partition, with the states in the folder `state`."""
+    """What is run: a plan over a source, into a publisher for each partition, with the states in the folder `state`. `stage` is the one
+    that is run alone."""
 
     plan: Plan
     source: Source
     publisher: Callable[[int], Publisher]
     state: Path
+    stage: StageName = "all"
     until_ms: int | None = None
     reached: Reached = no_failpoint
 
@@ -49,7 +52,7 @@ def run(job: Job, *, totals: Totals | None = None, watchers: Sequence[Watcher] =
     """Runs to the end of the input, or until `stop`; gives what the lanes of this process did, which `totals` tells all the while."""
     failure, totals = Failure(), totals or Totals()
     sink = WatchSink([totals.add, *watchers], failure)
-    lanes = Lanes(job.plan, job.state, job.publisher, until_ms=job.until_ms, reached=job.reached, watch=sink.see)
+    lanes = Lanes(job.plan, job.state, job.publisher, stage=job.stage, until_ms=job.until_ms, reached=job.reached, watch=sink.see)
     try:
         with failure.in_its_own_words(), joining(cluster) as joined, no_collections():
             source = OpeningSource(job.source, failure, joined)

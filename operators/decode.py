@@ -41,6 +41,7 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
         or kind not in _KINDS
         or not (record.user_id or record.anonymous_id)
         or (kind == "track" and not record.event)
+        or kind == "unmerge"
     ):
         refused = _refused(record)
         if refused is not None:
@@ -77,6 +78,7 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
         record.anonymous_id or None,
         properties,
         clamped,
+        record.previous_id or None,
     )
 
 
@@ -113,7 +115,9 @@ def _refused(record: Record) -> Reject | None:
         return Reject("unknown_type", f"type must be one of {', '.join(KINDS)}")
     if not record.user_id and not record.anonymous_id:
         return Reject("no_id", "neither userId nor anonymousId is given")
-    for text in (record.user_id, record.anonymous_id, record.message_id, record.event):
+    if record.type == "unmerge" and not (record.user_id and record.previous_id):
+        return Reject("no_id", "an unmerge must have a userId and a previousId")
+    for text in (record.user_id, record.anonymous_id, record.previous_id, record.message_id, record.event):
         if text is not None and len(text) > MAX_ID_LENGTH:
             return Reject("too_large", f"an id or event name has {len(text)} characters; at most {MAX_ID_LENGTH} are taken")
     if record.type == "track" and not record.event:
@@ -152,6 +156,8 @@ def _content(record: Record) -> tuple[str | None, dict[str, Any]]:
             if record.category is not None:
                 properties["category"] = record.category
             return ("Page Viewed" if record.type == "page" else "Screen Viewed"), properties
+        case "alias" if record.previous_id:
+            return None, storable(record.properties or {})
     return None, {}
 
 
@@ -186,6 +192,7 @@ def _made_id(record: Record) -> str:
         record.properties,
         record.traits,
         record.timestamp if record.timestamp is not None else record.original_timestamp,
+        *([record.previous_id] if record.previous_id else []),
     ]
     return "made-" + blake2b(_encode(parts), digest_size=16).hexdigest()
 

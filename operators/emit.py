@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -12,10 +13,10 @@ from operators.instants import EARLIEST, LATEST, format_instant
 from operators.tally import TRIGGERED, Tallies
 from schemas.counts import Counts, Quality
 from schemas.event import Event
-from schemas.output import STREAMS, CloudEvent, DecisionReason, Output, Reject
+from schemas.output import ALL_STREAMS, CloudEvent, DecisionReason, Output, Reject
 
 _encode = msgspec.json.Encoder().encode
-_TRANSITIONS, _TRIGGERS, _DECISIONS, _REJECTS = (STREAMS.index(stream) for stream in ("transitions", "triggers", "decisions", "rejects"))
+_TRANSITIONS, _TRIGGERS, _DECISIONS, _REJECTS, _RESOLVED = range(len(ALL_STREAMS))
 
 
 def _text(value: Any) -> str:
@@ -116,6 +117,10 @@ class Emit:
         """Something was found in the data of an event of the time `t`."""
         self.counts.quality[found] += 1
         self.tallies.found(t, found)
+
+    def resolved(self, person: str, key: Sequence[str | int], data: dict[str, Any]) -> None:
+        """What is to happen to a person; `key` tells it from all else that does."""
+        self._put(_RESOLVED, make_id("resolved", person, *key), "beckon.resolved", person, None, data)
 
     def reject(self, reject: Reject, raw: bytes, partition: int, offset: int, log_ms: int | None) -> None:
         """A record that cannot be used, whole."""

@@ -6,7 +6,7 @@ first every boundary before the event, each at its own instant, then the event, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappop
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -80,8 +80,14 @@ class PersonStage:
             p.count = n
         return dirty
 
-    def leave(self, p: Person, event: Event, watermark: int, emit: Emit) -> None:
-        """The person is no more, since an event made it part of another: what was due before it happens, and all segments are left."""
+    def meet(self, p: Person, past: Sequence[Past], event: Event, watermark: int, emit: Emit) -> None:
+        """What is due before an event, and before those that it brings, happens."""
+        if p.count:
+            self.advance(p, max(p.clock, event.t, watermark, *(each.event.t for each in past)), emit)
+
+    def leave(self, p: Person, to: str, event: Event, watermark: int, emit: Emit) -> None:
+        """The person is no more, since an event made it part of the one named `to`: what was due before it happens, and all segments are
+        left."""
         self.advance(p, max(p.clock, event.t, watermark), emit)
         now = max(p.clock, event.t)
         left = [(rule, False) for rule in self.rules.rules if rule.no in p.members and not rule.hidden]
@@ -91,6 +97,18 @@ class PersonStage:
             for rule, _ in left:
                 why = {text: value(p, now) for text, value in rule.calls}
                 emit.transition(occasion, rule.id, rule.version, False, why)  # noqa: FBT003 - it left
+
+    def differ(self, p: Person, rows: Sequence[Past], before: Mapping[int, int], now: int, event: Event, emit: Emit) -> None:
+        """The person was made anew of these rows, with an event: puts out what differs from the segments that it was in `before`. No
+        campaign starts."""
+        rules = [rule for rule in self.rules.rules if not rule.hidden and (rule.no in before) != (rule.no in p.members)]
+        if rules:
+            changed, entered = [(rule, rule.no in p.members) for rule in rules], dict(p.entered)
+            emit.tallies.changed(p, now, changed)
+            p.entered = entered
+            occasion = emit.occasion(p.id, now, event, p.count + 1)
+            for rule, truth in changed:
+                emit.transition(occasion, rule.id, rule.version, truth, {text: value(p, now) for text, value in rule.calls})
 
     def inherit(self, p: Person, other: Person) -> int:
         """Takes over what is known of a person that becomes part of this one, beside its events: traits by their times, the later arrival

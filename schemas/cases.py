@@ -65,6 +65,7 @@ FIELDS: dict[str, tuple[Kind, ...]] = {
     "traits": ("identify", "group"),
     "name": ("page", "screen"),
     "category": ("page", "screen"),
+    "previous": ("alias", "unmerge"),
 }
 """The keys of a given event that go with some types only."""
 
@@ -74,7 +75,7 @@ class GivenFile(PlanModel):
 
     at: Annotated[Moment, Field(description="When it happens: an offset from the start such as +2h, a sum such as +7d-1ms, or an instant.")]
     event: Annotated[str, Field(description="The name of a track event, such as Product Added.")] = ""
-    type: Annotated[Kind, Field(description="What else it is: identify, page, screen, group or alias.")] = "track"
+    type: Annotated[Kind, Field(description="What else it is: identify, page, screen, group, alias or unmerge.")] = "track"
     user: Annotated[str, Field(description="The userId; without it and `anonymous` all events are of one person.")] = ""
     anonymous: Annotated[str, Field(description="The anonymousId.")] = ""
     id: Annotated[str, Field(description="The messageId; two events of one id are one event that came twice.")] = ""
@@ -82,6 +83,9 @@ class GivenFile(PlanModel):
     traits: Annotated[dict[str, Any], Field(default_factory=dict, description="With `type: identify`: the person's traits, by name.")]
     name: Annotated[str, Field(description="The name of a page or screen.")] = ""
     category: Annotated[str, Field(description="The category of a page or screen.")] = ""
+    previous: Annotated[
+        str, Field(description="With `type: alias` or `unmerge`: the id that is, or is not, the same person as the userId.")
+    ] = ""
 
 
 class CheckFile(PlanModel):

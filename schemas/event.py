@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["identify", "track", "page", "screen", "group", "alias"]
-KINDS: tuple[Kind, ...] = ("identify", "track", "page", "screen", "group", "alias")
+Kind = Literal["identify", "track", "page", "screen", "group", "alias", "unmerge"]
+KINDS: tuple[Kind, ...] = ("identify", "track", "page", "screen", "group", "alias", "unmerge")
+"""Those of the Segment spec, and `unmerge`, which undoes an alias."""
 
 MAX_RECORD_BYTES = 512 * 1024
 """A record of more bytes is rejected as `too_large`; the HTTP edge takes no larger body either."""
@@ -18,7 +19,7 @@ MAX_ID_LENGTH = 1024
 
 
 class Record(msgspec.Struct, gc=False, rename="camel"):
-    """The fields of the Segment envelope that mean something here; all others are skipped.
+    """The fields of the Segment envelope that mean something here; all others are skipped. `previous_id` is that of an alias.
 
     Source: Segment, "Spec: Common Fields".
     """
@@ -27,6 +28,7 @@ class Record(msgspec.Struct, gc=False, rename="camel"):
     message_id: str | None = None
     user_id: str | None = None
     anonymous_id: str | None = None
+    previous_id: str | None = None
     event: str | None = None
     name: str | None = None
     category: str | None = None
@@ -42,9 +44,9 @@ class Event(msgspec.Struct, gc=False):
     """One usable event.
 
     `t` is the event time in ms since 1970 (UTC). `name` is the name in rules: the track's event, `Page Viewed`, `Screen Viewed`,
-    `Identified`; None for group and alias, which nothing matches. `properties` may hold nulls: rules read them as missing, and in an
-    identify, whose properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and was set to
-    that of receipt.
+    `Identified`; None for group, alias and unmerge, which nothing matches. `properties` may hold nulls: rules read them as missing, and in
+    an identify, whose properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and was set
+    to that of receipt. `previous_id` is that of an alias or unmerge; the properties of an alias tell why the two are one.
     """
 
     t: int
@@ -55,3 +57,4 @@ class Event(msgspec.Struct, gc=False):
     anonymous_id: str | None
     properties: dict[str, Any]
     clamped: bool = False
+    previous_id: str | None = None

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 import msgspec
 
-Stream = Literal["transitions", "triggers", "decisions", "rejects"]
+Stream = Literal["transitions", "triggers", "decisions", "rejects", "resolved"]
 STREAMS: tuple[Stream, ...] = ("transitions", "triggers", "decisions", "rejects")
+ALL_STREAMS: tuple[Stream, ...] = (*STREAMS, "resolved")
+"""With what the identify stage puts out where it runs on its own."""
 
 RejectReason = Literal[
     "not_json", "wrong_type", "too_large", "unknown_type", "no_id", "blocked_id", "no_name", "no_time", "bad_time", "tracking_plan"
@@ -21,7 +23,7 @@ REJECT_REASONS: dict[RejectReason, str] = {
     "not_json": "the record is no JSON object (NaN, broken UTF-8 and too deep nesting included)",
     "wrong_type": "a field of the envelope has another type than the Segment spec gives it",
     "too_large": "the record has more than 512 KiB, or an id or event name of it more than 1,024 characters",
-    "unknown_type": "type is none of identify, track, page, screen, group, alias",
+    "unknown_type": "type is none of identify, track, page, screen, group, alias, unmerge",
     "no_id": "neither userId nor anonymousId",
     "blocked_id": "each identifier is one that stands for nobody, such as null or guest",
     "no_name": "a track without an event name",
@@ -48,7 +50,7 @@ class Reject(msgspec.Struct, gc=False, frozen=True):
 
 
 class Output(msgspec.Struct, gc=False, frozen=True, array_like=True):
-    """One output record, ready to leave: its stream's index in `STREAMS`, its key (person) and its CloudEvent as JSON bytes without a
+    """One output record, ready to leave: its stream's index in `ALL_STREAMS`, its key (person) and its CloudEvent as JSON bytes without a
     newline."""
 
     stream: int

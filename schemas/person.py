@@ -42,20 +42,35 @@ MOST_CONFLICTS = 20
 
 class Linked(msgspec.Struct, array_like=True, gc=False):
     """What links have made one: the rank of the name and its place in the order of arrival, the other identifiers by value, and the links
-    that were not made."""
+    that were not made. Where it is merged with others, `count` is the number of its own events."""
 
     rank: int
     came: int
     known: dict[str, Identifier] = {}
     conflicts: list[Conflict] = []
+    count: int = 0
+
+
+class Merge(msgspec.Struct, array_like=True, gc=False):
+    """Why two are one beyond links: the record with this messageId and time says that `previous` is `user`. `kind` is alias or duplicate,
+    `evidence` what the record tells of the reasons. `undone` is the messageId of the record that undid it."""
+
+    kind: str
+    user: str
+    previous: str
+    source: str
+    t: int
+    evidence: dict[str, Any] = {}
+    undone: str | None = None
 
 
 class Ties(msgspec.Struct, array_like=True, gc=False):
     """What is known of a person's identity beyond one identifier. Where `to` is given, the name is no person's any more, but leads to the
-    one that is named there. Else `linked` holds, by name, what links have made one."""
+    one that is named there. Else `linked` holds, by name, what links have made one: several where `merges` lie over them."""
 
     to: str | None = None
     linked: dict[str, Linked] = {}
+    merges: list[Merge] = []
 
 
 class Person(msgspec.Struct, array_like=True, gc=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,19 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "beckon run --plan deploy/shop --input events.jsonl --output out",
     "beckon run --plan deploy/shop --kafka localhost:9092 --create-topics --until 2024-07-01",
+    "beckon run --plan deploy/shop --stage identify --input events.jsonl --output identified",
 )
 FILES, KAFKA, CLUSTER = "From files", "From Kafka", "Workers and processes"
+
+
+class Stage(enum.Enum):
+    """The values of `--stage`."""
+
+    all = "all"
+    identify = "identify"
+    person = "person"
+
+
 FILES_ONLY = ("--output", "--follow")
 
 
@@ -34,6 +46,9 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="End time there: RFC 3339, or a date (UTC). Later events are not applied.")
     ] = None,
+    stage: Annotated[
+        Stage, typer.Option(help="Run one stage only; the stream resolved joins the two.", show_default="both in one")
+    ] = Stage.all,
     metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Serve metrics for Prometheus; 0 takes a free port.")] = None,
     json: Json = False,
     input: Annotated[
@@ -86,7 +101,7 @@ def run(
     state = state or settings.state
     if input:
         into = output or settings.output or Path("out")
-        job = files_job(checked, input, into, state or into / "state", until_ms=until_ms, follow=follow)
+        job = files_job(checked, input, into, state or into / "state", stage=stage.value, until_ms=until_ms, follow=follow)
     else:
         create = topic_partitions if create_topics else None
         job = kafka_job(
@@ -97,6 +112,7 @@ def run(
             topic=topic or settings.topic,
             partitions=chosen,
             create=create,
+            stage=stage.value,
             until_ms=until_ms,
         )
     live = follow or (not input and until is None)

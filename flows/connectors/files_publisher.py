@@ -22,7 +22,7 @@ import fcntl
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -126,8 +126,9 @@ class FilesPublisher:
     >>> folder.cleanup()
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self._folder = Path(folder)
+    def __init__(self, folder: str | Path, streams: Sequence[str] = STREAMS) -> None:
+        """`streams` are the first ones of `ALL_STREAMS` that there is a file of."""
+        self._folder, self._streams = Path(folder), streams
         self._lock = -1
         self._files: list[_File] = []
         self._complete = 0  # nothing up to this number is missing in the files
@@ -146,7 +147,7 @@ class FilesPublisher:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self._folder)
-            for stream in STREAMS:
+            for stream in self._streams:
                 self._files.append(_File(self._folder / f"{stream}.jsonl"))
             _sync_folder(self._folder)
             self._complete, self._there = _standing(self._files)

@@ -18,12 +18,11 @@ from confluent_kafka import KafkaError, KafkaException
 
 from flows.connectors.kafka_progress import last_record, patience, progress_of
 from flows.connectors.kafka_settings import FENCED, REFUSED, TOO_LARGE, AwayError, KafkaSettings, refusal
-from flows.connectors.kafka_topics import Cluster, Topic, all_there, output_topic, progress_topic
+from flows.connectors.kafka_topics import Cluster, Topic, all_there, output_topics, progress_topic
 from flows.connectors.kafka_transactions import Lane, Transactions
 from flows.stop import stop
 from operators.lane.ports import Progress, Row
 from schemas.errors import UnavailableError
-from schemas.output import STREAMS
 
 MAX_OUTPUTS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
@@ -255,7 +254,7 @@ class KafkaPublisher:
 
     def _check_topics(self, wait_s: float) -> None:
         plan, partition = self._lane.plan, self._lane.partition
-        names = [progress_topic(plan), *(output_topic(plan, stream) for stream in range(len(STREAMS)))]
+        names = [progress_topic(plan), *filter(None, output_topics(plan))]
         progress, *outputs = all_there(Cluster(self._settings, wait_s=wait_s).find(names))
         if partition >= progress.partitions:
             raise UnavailableError(f"the topic {progress.name} has no partition {partition}: give it as many partitions as the input has")

@@ -30,8 +30,9 @@ from flows.connectors.kafka_settings import (
     client_config,
     refusal,
 )
+from operators.identity.relay import ENDING as IDENTIFY
 from schemas.errors import UnavailableError
-from schemas.output import STREAMS
+from schemas.output import ALL_STREAMS, STREAMS
 
 _OUTPUT_CONFIG = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
 _PROGRESS_CONFIG = {
@@ -65,6 +66,27 @@ def output_topic(plan: str, stream: int) -> str:
     return f"{plan}.{STREAMS[stream]}"
 
 
+def output_topics(plan: str) -> list[str]:
+    """The topics of all streams by their index in `ALL_STREAMS`; empty for those that the stages of the plan never put anything into.
+
+    >>> output_topics("shop.identify")
+    ['', '', '', 'shop.rejects', 'shop.resolved']
+    """
+    if plan.endswith(IDENTIFY):
+        own = plan.removesuffix(IDENTIFY)
+        return [f"{own}.{stream}" if stream in ("rejects", "resolved") else "" for stream in ALL_STREAMS]
+    return [output_topic(plan, stream) for stream in range(len(STREAMS))]
+
+
+def resolved_topic(plan: str) -> str:
+    """The topic between the identify stage of a plan and its person stage.
+
+    >>> resolved_topic("shop")
+    'shop.resolved'
+    """
+    return f"{plan}.resolved"
+
+
 def progress_topic(plan: str) -> str:
     """The compacted topic that tells what of each lane is published; partition p is lane p's."""
     return f"{plan}.progress"
@@ -75,21 +97,31 @@ def describe(settings: KafkaSettings, name: str, *, wait_s: float = 30) -> Topic
     return all_there({name: Cluster(settings, wait_s=wait_s).find([name])[name]})[0]
 
 
-def ensure_topics(settings: KafkaSettings, plan: str, topic: str, *, create: int | None = None, wait_s: float = 30) -> Topic:
+def ensure_topics(
+    settings: KafkaSettings, plan: str, topic: str, *, create: int | None = None, alone: bool = False, wait_s: float = 30
+) -> Topic:
     """The input topic of `plan`, once all its topics are there: the input, the outputs and the progress.
 
     `create` makes what is missing: the input with so many partitions, the others with as many as the input has. Without it a missing topic
-    raises `UnavailableError`, as does a progress topic that has fewer partitions than the input or is not compacted.
+    raises `UnavailableError`, as does a progress topic that has fewer partitions than the input or is not compacted. `alone`: the input has
+    one partition, also where it is made, and the outputs so many.
     """
     cluster = Cluster(settings, wait_s=wait_s)
-    outputs = {output_topic(plan, stream): _OUTPUT_CONFIG for stream in range(len(STREAMS))}
+    outputs = dict.fromkeys(filter(None, output_topics(plan)), _OUTPUT_CONFIG)
     configs: dict[str, Mapping[str, str]] = {topic: {}, **outputs, progress_topic(plan): _PROGRESS_CONFIG}
     found = cluster.find(configs)
     if create is not None and None in found.values():
-        there = found[topic]
-        cluster.create({name: configs[name] for name, known in found.items() if known is None}, there.partitions if there else create)
+        there, missing = found[topic], {name: configs[name] for name, known in found.items() if known is None}
+        if alone and topic in missing:
+            cluster.create({topic: missing.pop(topic)}, 1)
+        cluster.create(missing, create if alone or there is None else there.partitions)
         found = cluster.find(configs, created=True)
     events, *_, progress = all_there(found)
+    if alone and events.partitions > 1:
+        raise UnavailableError(
+            f"the topic {events.name} has {_partitions(events)}, and the identify stage needs all events in one, so as to miss no link: "
+            "give it a topic with 1 partition"
+        )
     if progress.partitions < events.partitions:
         raise UnavailableError(
             f"the topic {progress.name} has {_partitions(progress)}, and {events.name} has {_partitions(events)}: "

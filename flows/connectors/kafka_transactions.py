@@ -11,9 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from flows.connectors.kafka_progress import SLICE_S, ProgressRecord, lane_key
 from flows.connectors.kafka_settings import LOADING, TIMED_OUT, KafkaSettings, producer_config
-from flows.connectors.kafka_topics import Topic, output_topic, progress_topic
+from flows.connectors.kafka_topics import Topic, output_topics, progress_topic
 from operators.lane.ports import Progress, Row
-from schemas.output import STREAMS
 
 _BY_KEY = -1
 """The partition that librdkafka chooses by the key."""
@@ -39,7 +38,7 @@ class Transactions:
         self._key = lane_key(lane.partition)
         self._reached = reached
         self._held = held
-        self._topics = [output_topic(lane.plan, stream) for stream in range(len(STREAMS))]
+        self._topics = output_topics(lane.plan)
         self._began_s: float | None = None
         self._producer = Producer(producer_config(settings, lambda _: None, f"beckon-{lane.plan}-{lane.partition}", timeout_ms))
 

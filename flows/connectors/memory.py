@@ -19,7 +19,7 @@ from flows.connectors.files_source import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, PO
 from flows.stop import stop
 from operators.lane.ports import Batch, Progress, Row
 from schemas.errors import UnavailableError
-from schemas.output import STREAMS
+from schemas.output import ALL_STREAMS, STREAMS
 
 
 class MemorySource(FixedPartitionedSource[Batch, None]):
@@ -183,7 +183,7 @@ class MemoryPublisher:
         if row is not None and row.last > done:
             for sequence, output in enumerate(row.outputs, row.first):
                 if sequence > done:
-                    self._output.streams[STREAMS[output.stream]].append((sequence, output.key, output.value))
+                    self._output.streams.setdefault(ALL_STREAMS[output.stream], []).append((sequence, output.key, output.value))
             done = row.last
         self._output.progress[self._partition] = Progress(done, offset)
 

@@ -24,6 +24,9 @@ from schemas.output import REJECT_REASONS, Reject
 PERSON = "person"
 """The userId of events that name nobody."""
 
+NAMES = {"previous": "previousId"}
+"""Keys that stand under another name in a record."""
+
 
 def read_given(case: CaseReading, events: Any) -> list[Given]:
     """The events of a case that have no findings; their persons become known to it."""
@@ -75,7 +78,7 @@ def _record(raw: dict[str, Any], t: int, number: int) -> dict[str, Any]:
         record["userId"] = raw.get("user") or PERSON
     if raw.get("anonymous"):
         record["anonymousId"] = raw["anonymous"]
-    return record | {"timestamp": format_instant(t)} | {key: raw[key] for key in FIELDS if key in raw}
+    return record | {"timestamp": format_instant(t)} | {NAMES.get(key, key): raw[key] for key in FIELDS if key in raw}
 
 
 def _kept(case: CaseReading, event: Event, record: bytes) -> Reject | None:

@@ -1,39 +1,38 @@
-"""`link`: takes down on a person which identifiers are its own from an event on; moves no history."""
+"""`link`: what links have made one, from an event on. Moves no history."""
 
 from __future__ import annotations
 
-from operators.identity.resolve import Resolved, linked_in
+from operators.identity.resolve import Resolved
 from schemas.event import Event
 from schemas.person import MOST_CONFLICTS, Conflict, Identifier, Linked, Person, Ties
 
+First = dict[str, tuple[int, str]]
+"""Of a name the time and messageId of its first event."""
 
-def link(p: Person, resolved: Resolved, event: Event, came: int, first: dict[str, tuple[int, str]]) -> list[str]:
-    """Gives the person, who is `resolved.name`, the identifiers of the others and those of the event; `first` tells time and messageId of
-    the first event of the others, as far as they are known. Gives the names that lead to this person from now on."""
+
+def link(resolved: Resolved, event: Event, came: int, first: First) -> tuple[Linked, list[str]]:
+    """What is one under `resolved.name` from now on, and the names that lead there from now on; `first` as far as it is known."""
     known: dict[str, Identifier] = {}
     conflicts: list[Conflict] = []
-    for other in resolved.persons:
-        linked = linked_in(other)
-        known[other.id] = Identifier(other.rank, other.came, *first.get(other.id, (None, None)))
-        known |= linked.known
-        conflicts += linked.conflicts
-    new = [each for each in resolved.ids if each.value not in known]
+    for place in resolved.places:
+        known[place.name] = Identifier(place.linked.rank, place.linked.came, *first.get(place.name, (None, None)))
+        known |= place.linked.known
+        conflicts += place.linked.conflicts
+    new = [each.value for each in resolved.ids if each.value not in known]
     for rank, value in resolved.ids:
         met = known.setdefault(value, Identifier(rank, came, event.t, event.message_id))
         met.rank = max(met.rank, rank)
-    known.pop(p.id, None)
-    p.rank, p.came = resolved.rank, resolved.came
-    p.ties = Ties(None, {p.id: Linked(p.rank, p.came, known, newest(conflicts))}) if known or conflicts else None
-    left = [other.id for other in resolved.persons if other.id != p.id]
-    return [*left, *(each.value for each in new if each.value != p.id)]
+    known.pop(resolved.name, None)
+    names = [place.name for place in resolved.places] + new
+    return Linked(resolved.rank, resolved.came, known, newest(conflicts)), [name for name in names if name != resolved.name]
 
 
-def note(p: Person, conflicts: list[Conflict]) -> None:
-    """Keeps links that were not made with the person to whom the event went."""
-    linked = linked_in(p)
-    linked.conflicts = newest([*linked.conflicts, *conflicts])
+def note(p: Person, name: str, conflicts: list[Conflict]) -> None:
+    """Keeps links that were not made with whom the event went to."""
     if p.ties is None:
-        p.ties = Ties(None, {p.id: linked})
+        p.ties = Ties(None, {p.id: Linked(p.rank, p.came)})
+    linked = p.ties.linked[name]
+    linked.conflicts = newest([*linked.conflicts, *conflicts])
 
 
 def newest(conflicts: list[Conflict]) -> list[Conflict]:

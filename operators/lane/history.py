@@ -44,10 +44,10 @@ class History:
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self._store = store
-        self._keep = plan.history_ms is not None
+        self.keeps = plan.history_ms is not None
         self._once_ms = plan.duplicates_ms
         self._retention_ms = max(plan.history_ms or 0, 0 if plan.duplicates_ms is None else plan.duplicates_ms + LATE_MS)
-        self._on = self._keep or self._once_ms is not None
+        self._on = self.keeps or self._once_ms is not None
         self._replayed = plan.identity is not None
         self._added: dict[bytes, bytes] = {}
         self._keys: dict[bytes, list[bytes]] = {}
@@ -59,9 +59,9 @@ class History:
             return 0
         t = event.t
         # As `Kept` lies in the store; a tuple is cheaper to make.
-        row: tuple[Any, ...] = (t, n, event.kind, event.name, event.properties) if self._keep else (t, n)
+        row: tuple[Any, ...] = (t, n, event.kind, event.name, event.properties) if self.keeps else (t, n)
         if t < watermark and self._replayed:
-            row = (*row, watermark) if self._keep else (*row, None, None, None, watermark)
+            row = (*row, watermark) if self.keeps else (*row, None, None, None, watermark)
         before = None
         if self._once_ms is None:
             key = numbered_key(person, n, event.message_id)
@@ -83,10 +83,15 @@ class History:
         self._added[key] = value
         return len(key) + len(value)
 
-    def has(self, person: str, event: Event) -> bool:
-        """True where the person has the event already."""
+    def has(self, person: str, event: Event, of: str | None = None) -> bool:
+        """True where the person has the event already; of a merged person, where those rows have it that are `of` somebody."""
         before = self._get(history_key(person, event.message_id)) if self._once_ms is not None else None
-        return before is not None and any(abs(event.t - other.t) < self._once_ms for other in _decode(before))  # type: ignore[operator]
+        rows = [] if before is None else [row for row in _decode(before) if of is None or of == row.of]
+        return any(abs(event.t - row.t) < self._once_ms for row in rows)  # type: ignore[operator]  # None leaves no rows
+
+    def is_same(self, one: Moving, other: Moving) -> bool:
+        """True where two rows are one event that came twice."""
+        return self._once_ms is not None and one.message_id == other.message_id and abs(one.kept.t - other.kept.t) < self._once_ms
 
     def take(self, person: str, watermark: int) -> list[Moving]:
         """Takes all events of a person out. Gives them by arrival, but for those that are older than the plan keeps."""
@@ -116,6 +121,25 @@ class History:
             size += len(key) + len(value)
             past.append(Past(n, event_of(person, message_id, kept)))
         return past, size
+
+    def put(self, person: str, rows: list[Moving]) -> int:
+        """Adds rows to those of a person as they are. Gives the bytes that they add."""
+        if not self._on:
+            return 0
+        size = 0
+        for kept, message_id in rows:
+            number = kept.n or kept.number
+            key = numbered_key(person, number, message_id) if self._once_ms is None else history_key(person, message_id)
+            before = self._get(key)
+            row = kept if self.keeps else Kept(kept.t, kept.n, None, None, None, kept.watermark, kept.linked, kept.of, kept.number)
+            try:
+                value = _encode([*([] if before is None else _decode(before)), row])
+            except OverflowError:
+                row.properties = storable(kept.properties)
+                value = _encode([*([] if before is None else _decode(before)), row])
+            self._added[key] = value
+            size += len(key) + len(value)
+        return size
 
     def _get(self, key: bytes) -> bytes | None:
         """The value of a key as the batch so far has made it, None where there is none."""
@@ -173,6 +197,12 @@ class _Glance(msgspec.Struct, array_like=True, gc=False):
     kind: str | None = None
     name: str | None = None
     properties: msgspec.Raw = msgspec.Raw(b"\xc0")
+    watermark: int | None = None
+    linked: bool = False
+    of: str | None = None
+    number: int = 0
+    joined: bool = False
+    shadowed: bool = False
 
 
 _ONE_EVENT = b"\x91\x95\xcf"
@@ -211,7 +241,7 @@ class PersonHistory:
             for value in values
             if not _ONE_EVENT < value[:11] <= oldest
             for kept in _glance(value)
-            if kept.t > start and kept.name is not None and looks_at(kept.name)
+            if kept.t > start and kept.name is not None and looks_at(kept.name) and not kept.shadowed
         ]
         # No two have the same number, so nothing behind it is compared.
         found.sort()
@@ -231,6 +261,11 @@ def by_arrival(person: str, history: list[tuple[str, Kept]]) -> list[Past]:
     return sorted(found, key=lambda past: past.n)
 
 
+def is_seen(kept: Kept) -> bool:
+    """True where rules see a row: it has content, and is no copy."""
+    return kept.kind is not None and not kept.shadowed
+
+
 def event_of(person: str, message_id: str, kept: Kept) -> Event:
     """A kept event as an event of the person."""
     return Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {})  # type: ignore[arg-type]  # a kind
@@ -240,5 +275,5 @@ def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:
     """All kept events of a person with their messageIds, by time, then arrival."""
     prefix = history_prefix(person)
     pairs = store.scan(prefix, prefix + b"\xff", 1 << 30)
-    events = [(read_message_id(key, prefix), kept) for key, value in pairs for kept in _decode(value)]
+    events = [(read_message_id(key, prefix), kept) for key, value in pairs for kept in _decode(value) if not kept.shadowed]
     return sorted(events, key=lambda event: (event[1].t, event[1].n))

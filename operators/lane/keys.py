@@ -94,7 +94,11 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
 class Kept(msgspec.Struct, array_like=True, gc=False):
     """One event in the history: its time, its number of arrival, and its content (None for name and properties where the plan keeps no
     history). `linked` says that it was another person's when it came, and was evaluated with the next that was not. Of a late event
-    `watermark` is that of the lane when it came."""
+    `watermark` is that of the lane when it came.
+
+    Of a merged person `of` is the name under which links alone would have it (empty: it is the record that merged, or was a copy there),
+    `number` its number of arrival there, and `joined` says whether it was linked there. One that is `shadowed` is a copy of what another
+    of the merged has: it counts once."""
 
     t: int
     n: int
@@ -103,6 +107,10 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
     properties: dict[str, Any] | None = None
     watermark: int | None = None
     linked: bool = False
+    of: str | None = None
+    number: int = 0
+    joined: bool = False
+    shadowed: bool = False
 
 
 def person_key(person: str) -> bytes:

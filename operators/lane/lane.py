@@ -18,7 +18,7 @@ from operators.emit import Emit
 from operators.lane.fill import Fill
 from operators.lane.history import History
 from operators.lane.keys import META, outbox_key
-from operators.lane.moves import BLOCKED, NOTHING, Moves
+from operators.lane.moves import NOTHING, Moves
 from operators.lane.opening import publish_missing, read_meta
 from operators.lane.people import People
 from operators.lane.ports import Batch, Publisher, Row
@@ -40,6 +40,9 @@ TIMER_BYTES = 200
 """What an entry of the timer index that is taken out adds to a batch, about, its person's state included."""
 MOST_PERSONS = 12_000
 """Persons kept decoded between batches; as many again that were not met lately."""
+
+_LOOKED_AT = frozenset({"identify", "alias", "unmerge"})
+"""Events of these kinds may say who somebody is."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -208,16 +211,28 @@ class Lane:
         watermark = meta.watermark if meta.watermark is not None else t - self._plan.lateness_ms
         brought = NOTHING
         if self._moves is None:
+            if event.kind == "unmerge":
+                return Reject("unknown_type", "the plan says `identity: off`, so nobody is merged")
             if p is None:
                 p = self._people.born(name)
                 counts.persons += 1
-        elif p is None or p.ties is not None or event.kind == "identify" or (user and (anonymous or p.rank != USER_ID)):
+        elif p is None or p.ties is not None or event.kind in _LOOKED_AT or (user and (anonymous or p.rank != USER_ID)):
             # All other events, nearly all, carry what their person is named by, and nothing else.
+            if event.kind == "unmerge":
+                self._unmerge(event, counts)
+                return None
             found = self._moves.settle(p, event, watermark)
+            if isinstance(found, Reject):
+                return found
             if found is None:
-                return BLOCKED
+                counts.duplicates += 1
+                return None
             p, brought = found
-        size = self._history.add(p.id, event, p.count + len(brought.past) + 1, watermark)
+        n = p.count + len(brought.past) + 1
+        if brought.of is None or self._moves is None:
+            size = self._history.add(p.id, event, n, watermark)
+        else:
+            size = self._moves.merges.add(p, event, n, watermark, brought)
         if size < 0:
             counts.duplicates += 1
             return None
@@ -249,6 +264,18 @@ class Lane:
             self._pass(t - self._plan.lateness_ms)
         elif p.armed is not None and p.armed < watermark:
             self._fire(watermark)
+
+    def _unmerge(self, event: Event, counts: Counts) -> None:
+        """Takes a merge back. No time passes by that."""
+        assert self._moves is not None
+        found = self._moves.merges.undo(event)
+        counts.events += found is not None
+        counts.duplicates += found is None
+        self._changed = self._changed or found is not None
+        for p in found or ():
+            self._people.arm(p, self._writes)
+            self._people.touched[p.id] = p
+            self._size += TIMER_BYTES
 
     def _pass(self, watermark: int) -> None:
         """Moves the watermark on, and evaluates the boundaries that it passes; it never moves back."""

@@ -11,29 +11,27 @@ from typing import NamedTuple
 
 from operators.change import Past
 from operators.emit import Emit
-from operators.identity.link import link, note
-from operators.identity.resolve import Resolve, Resolved, owner
+from operators.identity.link import First, link, note
+from operators.identity.resolve import Resolve, Resolved, owner, place
 from operators.lane.history import History
 from operators.lane.keys import Meta
+from operators.lane.merges import Brought, Merges
 from operators.lane.people import People
 from operators.person import PersonStage
 from operators.plan.checked import Identity
 from schemas.event import Event
 from schemas.output import Reject
-from schemas.person import Person, redirect
-
-
-class Brought(NamedTuple):
-    """What an event brings with it: events, and the mask of the rules that what else is known may change; `size` is about how many bytes of
-    the batch that takes."""
-
-    past: list[Past]
-    touched: int
-    size: int
-
+from schemas.person import USER_ID, Merge, Person, Ties, redirect
 
 NOTHING = Brought([], 0, 0)
 BLOCKED = Reject("blocked_id", "each identifier of the record is one that stands for nobody")
+
+
+class Settled(NamedTuple):
+    """The person that an event belongs to from now on, and what it brings with it."""
+
+    person: Person
+    brought: Brought
 
 
 class Moves:
@@ -42,56 +40,111 @@ class Moves:
     def __init__(self, identity: Identity, stage: PersonStage, people: People, history: History, meta: Meta, emit: Emit) -> None:
         self._stage, self._people, self._history, self._meta, self._emit = stage, people, history, meta, emit
         self._resolve = Resolve(identity, people.row)
+        self.merges = Merges(stage, people, history, meta, emit)
 
-    def settle(self, named: Person | None, event: Event, watermark: int) -> tuple[Person, Brought] | None:
-        """The person that an event belongs to from now on, and what it brings with it; None where all its identifiers are blocked. `named`
-        is what stands under its first. Where a person that it links has the event already nothing changes: that is the person then."""
-        p = None if named is None else owner(self._people.row, named, event)
-        if p is not None:
-            return p, NOTHING
+    def settle(self, named: Person | None, event: Event, watermark: int) -> Settled | Reject | None:
+        """Who an event belongs to from now on; why it cannot be used; None where somebody whom it would make one has it already, and
+        nothing changes. `named` is what stands under its `userId`, else under its `anonymousId`."""
+        if named is None:
+            p = self._stranger(event)
+            if p is not None:
+                return Settled(p, NOTHING)
+        else:
+            p = owner(self._people.row, named, event)
+            if p is not None:
+                return Settled(p, NOTHING)
         resolved = self._resolve(event, self._meta.offset)
         if resolved is None:
+            return BLOCKED
+        merge = self._merge(resolved, event) if event.kind == "alias" and event.previous_id is not None else None
+        if merge is None and not resolved.links and not resolved.conflicts:
+            return as_is(resolved)
+        if self._has(resolved, merge, event):
             return None
-        persons = resolved.persons
-        if not resolved.links and not resolved.conflicts:
-            return persons[0], NOTHING
-        for p in persons:
-            if self._history.has(p.id, event):
-                return p, NOTHING
-        p = next((p for p in persons if p.id == resolved.name), None) or self._born(resolved)
-        brought = self._one(p, resolved, event, watermark) if resolved.links else NOTHING
-        if resolved.conflicts:
-            note(p, resolved.conflicts)
-            self._emit.counts.conflicts += len(resolved.conflicts)
-        return p, brought
+        self._emit.counts.conflicts += len(resolved.conflicts)
+        return self._one(resolved, merge, event, watermark)
 
-    def _born(self, resolved: Resolved) -> Person:
-        p = self._people.born(resolved.name)
-        # Under another name it was there before.
-        self._emit.counts.persons += not resolved.persons
+    def _stranger(self, event: Event) -> Person | None:
+        """A person that is met for the first time, by one identifier alone; None where that takes a closer look."""
+        user, anonymous = event.user_id, event.anonymous_id
+        name = user or anonymous or ""
+        if (user and anonymous) or event.kind in ("identify", "alias") or self._resolve.is_blocked(name):
+            return None
+        p = self._people.born(name)
+        p.rank, p.came = USER_ID if user else 1, self._meta.offset
+        self._emit.counts.persons += 1
         return p
 
-    def _one(self, p: Person, resolved: Resolved, event: Event, watermark: int) -> Brought:
-        """Makes the persons of an event one."""
-        p.rank, p.came = resolved.rank, resolved.came
-        if not resolved.persons and len(resolved.ids) == 1:
-            return NOTHING
+    def _merge(self, resolved: Resolved, event: Event) -> Merge | None:
+        """The merge that an alias asks for; None where links or other merges make the two one already."""
+        previous = event.previous_id or ""
+        if self._resolve.is_blocked(previous) or event.user_id is None or self._resolve.is_blocked(event.user_id):
+            return None
+        other = place(self._people.row, previous)
+        ids = {each.value for each in resolved.ids}
+        if previous in ids or (other is not None and other.person in resolved.persons):
+            return None
+        evidence = dict(event.properties)
+        kind = "duplicate" if evidence.pop("kind", None) == "duplicate" else "alias"
+        return Merge(kind, event.user_id, previous, event.message_id, event.t, evidence)
+
+    def _has(self, resolved: Resolved, merge: Merge | None, event: Event) -> bool:
+        """Whether somebody whom an event makes one has it already."""
+        if any(self._history.has(each.person.id, event, each.name if is_merged(each.person) else None) for each in resolved.places):
+            return True
+        ties = [p.ties for p in resolved.persons if p.ties is not None]
+        return merge is not None and any(each.source == event.message_id for tie in ties for each in tie.merges)
+
+    def _one(self, resolved: Resolved, merge: Merge | None, event: Event, watermark: int) -> Settled:
+        if merge is None and not resolved.links:
+            settled = as_is(resolved)
+        elif merge is not None or any(is_merged(p) for p in resolved.persons):
+            settled = Settled(*self.merges.regroup(resolved, merge, event, watermark))
+        else:
+            p = next((p for p in resolved.persons if p.id == resolved.name), None) or self._people.born(resolved.name)
+            settled = Settled(p, self._linked(p, resolved, event, watermark))
+        # Under another name it was there before.
+        self._emit.counts.persons += not resolved.persons
+        if resolved.conflicts:
+            note(settled.person, resolved.name, resolved.conflicts)
+        return settled
+
+    def _linked(self, p: Person, resolved: Resolved, event: Event, watermark: int) -> Brought:
+        """Makes the persons of an event one, of whom none is merged."""
         past: list[Past] = []
-        first: dict[str, tuple[int, str]] = {}
+        first: First = {}
         touched = size = 0
-        others = [other for other in resolved.persons if other.id != p.id]
+        others = [other for other in resolved.persons if other is not p]
         for other in others:
-            self._stage.leave(other, event, watermark, self._emit)
+            self._stage.leave(other, p.id, event, watermark, self._emit)
             rows = self._history.take(other.id, watermark)
             if rows:
                 first[other.id] = (rows[0].kept.t, rows[0].message_id)
             came, added = self._history.bring(p.id, rows, p.count + len(past))
             past += came
             size += added
+        # What was due before does not see what is known from now on.
+        self._stage.meet(p, past, event, watermark, self._emit)
+        for other in others:
             touched |= self._stage.inherit(p, other)
-        for name in link(p, resolved, event, self._meta.offset, first):
+        linked, names = link(resolved, event, self._meta.offset, first)
+        merges = [each for other in resolved.persons if other.ties is not None for each in other.ties.merges]
+        p.rank, p.came = resolved.rank, resolved.came
+        p.ties = Ties(None, {p.id: linked}, merges) if linked.known or linked.conflicts or merges else None
+        for name in names:
             self._people.put(redirect(name, p.id))
             size += len(name)
         self._meta.persons -= len(others)
         self._emit.counts.linked += len(others)
         return Brought(past, touched, size)
+
+
+def as_is(resolved: Resolved) -> Settled:
+    """Who an event belongs to that links nobody."""
+    p, name, _ = resolved.places[0]
+    return Settled(p, Brought([], 0, 0, name) if is_merged(p) else NOTHING)
+
+
+def is_merged(p: Person) -> bool:
+    """True where merges lie over what links have made one."""
+    return p.ties is not None and len(p.ties.linked) > 1

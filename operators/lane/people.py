@@ -27,6 +27,7 @@ class People:
         self.hot: dict[str, Person] = {}
         self.warm: dict[str, Person] = {}
         self.touched: dict[str, Person] = {}
+        self._gone: set[str] = set()
 
     def row(self, name: str) -> Person | None:
         """What stands under a name, None where it is new."""
@@ -36,6 +37,8 @@ class People:
         # Whom the sweep has brought to a changed plan in this batch, the store does not have yet.
         p = self.warm.get(name) or self.touched.get(name)
         if p is None:
+            if name in self._gone:
+                return None
             p = person_of(self._store.get(person_key(name)))
             if p is None:
                 return None
@@ -53,7 +56,14 @@ class People:
 
     def put(self, p: Person) -> None:
         """From now on this stands under its name, and is to be written."""
+        self._gone.discard(p.id)
         self.hot[p.id] = self.touched[p.id] = p
+
+    def forget(self, name: str) -> None:
+        """From now on nothing stands under a name."""
+        for persons in (self.hot, self.warm, self.touched):
+            persons.pop(name, None)
+        self._gone.add(name)
 
     def is_known(self, name: str) -> bool:
         """True where the store may not have the latest of what stands under the name."""
@@ -72,10 +82,13 @@ class People:
         put = writes.put
         for name, p in self.touched.items():
             put(person_key(name), _encode(p))
+        for name in self._gone - self.touched.keys():
+            writes.delete(person_key(name))
 
     def written(self, most: int) -> None:
         """What was put into the batch is durable; of more than `most` persons at work those not met lately are let go."""
         self.touched.clear()
+        self._gone.clear()
         if len(self.hot) > most:
             self.warm, self.hot = self.hot, {}
 

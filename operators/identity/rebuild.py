@@ -1,0 +1,30 @@
+"""`rebuild`: a person made anew of its kept events, just as they made it when they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from operators.change import Past
+from operators.emit import Emit
+from operators.person import PersonStage
+from schemas.person import Person, new_person
+
+
+def rebuild(stage: PersonStage, id: str, past: Iterable[Past], watermark: int) -> Person:
+    """The person as these events made it, in the order of their numbers, up to the lane's watermark. Nothing is put out."""
+    p, emit, mismatched = new_person(id), Emit("", 1), stage.rules.mismatched
+    # These comparisons were made before.
+    before = mismatched.copy()
+    linked: list[Past] = []
+    for each in past:
+        if each.linked:
+            linked.append(each)
+            continue
+        stage.apply(p, each.event, each.event.t if each.watermark is None else each.watermark, emit, linked)
+        p.count = each.n
+        linked.clear()
+        emit.outputs.clear()
+    stage.advance(p, watermark, emit)
+    mismatched.clear()
+    mismatched.update(before)
+    return p

@@ -1,0 +1,80 @@
+"""`Relay`: the identify stage on its own: says what is to happen to which person, and leaves it to the lane of that person.
+
+What it says is the stream `resolved`, keyed by person: a lane of persons that reads it does what a lane with both stages would have done,
+in the same order for each person. A move names both: the one who leaves gets its own record, the one who is joined gets the events with
+the record that moves them, so no lane of persons waits for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import msgspec
+
+from operators.change import Past
+from operators.emit import Emit
+from operators.person import PersonStage
+from operators.plan.checked import Plan
+from schemas.event import Event
+from schemas.person import Person
+
+ENDING = ".identify"
+"""Behind the name of a plan: what its identify stage is called on its own."""
+
+
+class KeptRow(msgspec.Struct, array_like=True):
+    """An event of a person that is made anew, as the history has it."""
+
+    n: int
+    event: Event
+    watermark: int | None = None
+    linked: bool = False
+
+
+class Told(msgspec.Struct, omit_defaults=True):
+    """What is to happen to a person, by an event: `apply` it, with the events that it brings; `leave`, to be part of `to`; be made `anew`
+    of these events, or be no more where `count`, the number of all its events, is 0."""
+
+    do: Literal["apply", "leave", "anew"]
+    event: Event
+    past: list[Event] = []
+    to: str = ""
+    rows: list[KeptRow] = []
+    count: int = 0
+
+
+class ResolvedRecord(msgspec.Struct):
+    """A record of the stream `resolved`, as far as a lane of persons looks at it."""
+
+    subject: str
+    data: Told
+
+
+def identify_plan(plan: Plan) -> Plan:
+    """The plan as far as the identify stage goes by it, under a name of its own."""
+    return replace(plan, name=plan.name + ENDING, segments=(), campaigns=(), caps=())
+
+
+class Relay(PersonStage):
+    """In the place of the person stage: keeps of a person how many events it has, and puts out what is to happen to it."""
+
+    def apply(self, p: Person, event: Event, watermark: int, emit: Emit, past: Sequence[Past] = (), touched: int = 0) -> None:
+        p.count += len(past) + 1
+        p.clock = max(p.clock, event.t) if p.count > 1 else event.t
+        self._put(p, Told("apply", event, [each.event for each in past]), emit)
+
+    def meet(self, p: Person, past: Sequence[Past], event: Event, watermark: int, emit: Emit) -> None:
+        """Time passes in the lane of the person."""
+
+    def leave(self, p: Person, to: str, event: Event, watermark: int, emit: Emit) -> None:
+        self._put(p, Told("leave", event, to=to), emit)
+
+    def differ(self, p: Person, rows: Sequence[Past], before: Mapping[int, int], now: int, event: Event, emit: Emit) -> None:
+        kept = [KeptRow(each.n, each.event, each.watermark, each.linked) for each in rows]
+        self._put(p, Told("anew", event, rows=kept, count=p.count), emit)
+
+    def _put(self, p: Person, told: Told, emit: Emit) -> None:
+        data: dict[str, Any] = msgspec.to_builtins(told)
+        emit.resolved(p.id, [told.do, told.event.message_id, told.event.t, p.count], data)

@@ -1,0 +1,130 @@
+"""`PersonLane`: a lane of the person stage on its own: does to its persons what the records of the stream `resolved` say.
+
+*Guarantees*: those of `Lane`. What comes out for a person is what a lane with both stages puts out, but that a late event is judged by the
+watermark of this partition, and that what a person who joins another was sent stays behind where it was.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from operators.change import Past
+from operators.identity.rebuild import rebuild
+from operators.identity.relay import ResolvedRecord, Told
+from operators.lane.history import Moving
+from operators.lane.keys import Kept
+from operators.lane.lane import MOST_BYTES, TIMER_BYTES, Lane
+from operators.lane.ports import Batch
+from schemas.counts import Counts
+from schemas.errors import UnavailableError
+from schemas.event import Event
+from schemas.person import Person, redirect
+
+_decode = msgspec.json.Decoder(ResolvedRecord).decode
+
+
+class PersonLane(Lane):
+    """One partition's engine over resolved events."""
+
+    def _records(self, batch: Batch, total: Counts) -> None:
+        middle = batch.records[len(batch.records) // 2][0] if batch.records else None
+        meta, until = self._meta, self._until
+        for offset, _, raw in batch.records:
+            if offset <= meta.offset:
+                total.replayed += 1
+                continue
+            try:
+                record = _decode(raw)
+            except msgspec.MsgspecError:
+                raise UnavailableError(
+                    f"partition {meta.partition}: the record {offset} is none of the identify stage; give the person stage its output"
+                ) from None
+            meta.offset = offset
+            if until is None or record.data.event.t <= until:
+                self._tell(record.subject, record.data, total)
+            else:
+                meta.skipped += 1
+                meta.until = until
+                total.after_until += 1
+            if offset == middle:
+                self._reached("mid_batch")
+            if self._size > MOST_BYTES:
+                self._commit()
+
+    def _tell(self, name: str, told: Told, counts: Counts) -> None:
+        """Does what is to happen to a person."""
+        if told.do == "apply":
+            self._apply(name, told, counts)
+        elif told.do == "leave":
+            self._leave(name, told)
+        else:
+            self._anew(name, told)
+
+    def _person(self, name: str) -> Person | None:
+        """The person of a name; None where there is none now."""
+        p = self._people.row(name)
+        return None if p is None or p.to is not None else p
+
+    def _watermark(self, event: Event) -> int:
+        return self._meta.watermark if self._meta.watermark is not None else event.t - self._plan.lateness_ms
+
+    def _apply(self, name: str, told: Told, counts: Counts) -> None:
+        event, watermark, p = told.event, self._watermark(told.event), self._person(name)
+        if p is None:
+            p = self._people.born(name)
+            counts.persons += 1
+        past = [Past(p.count + place, each, None, linked=True) for place, each in enumerate(told.past, 1)]
+        size = self._history.put(name, [row_of(each) for each in past])
+        added = self._history.add(name, event, p.count + len(past) + 1, watermark)
+        if added < 0:
+            counts.duplicates += 1
+            return
+        self._size += size + added
+        self._stage.apply(p, event, watermark, self._emit, past)
+        self._applied(p, event, watermark, counts)
+
+    def _leave(self, name: str, told: Told) -> None:
+        p = self._person(name)
+        if p is not None:
+            self._stage.leave(p, told.to, told.event, self._watermark(told.event), self._emit)
+            self._history.take(name, self._watermark(told.event))
+            self._meta.persons -= 1
+            self._emit.counts.linked += 1
+        self._people.put(redirect(name, told.to))
+        self._touch(name)
+
+    def _anew(self, name: str, told: Told) -> None:
+        p = self._person(name)
+        if p is None:
+            p = self._people.born(name)
+        elif told.count and not self._history.keeps:
+            # There is nothing to make it of: it stays as it is.
+            return
+        past = [Past(each.n, each.event, each.watermark, each.linked) for each in told.rows]
+        q = rebuild(self._stage, name, past, self._watermark(told.event))
+        if not q.count:
+            q.clock = max(p.clock, told.event.t)
+        q.count = max(q.count, told.count)
+        q.layout, q.sent, q.entries = p.layout, p.sent, p.entries
+        self._history.take(name, self._watermark(told.event))
+        self._size += self._history.put(name, [row_of(each) for each in past])
+        self._people.put(q)
+        self._stage.differ(q, past, p.members, max(p.clock, q.clock, told.event.t), told.event, self._emit)
+        if told.count:
+            self._people.arm(q, self._writes)
+        else:
+            self._people.forget(name)
+            self._meta.persons -= 1
+        self._touch(name)
+
+    def _touch(self, name: str) -> None:
+        """What stands under a name is to be written, though no event was applied."""
+        self._size += len(name) + TIMER_BYTES
+        self._changed = True
+
+
+def row_of(past: Past) -> Moving:
+    """An event as a row of the history."""
+    event = past.event
+    kept = Kept(event.t, past.n, event.kind, event.name, event.properties, past.watermark, past.linked)
+    return Moving(kept, event.message_id)

@@ -1,0 +1,267 @@
+"""Persons that an alias makes one, and an unmerge two again: as if it had never been."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.identity.resolve import linked_in
+from operators.lane.history import read_history
+from operators.lane.keys import META, PERSONS, PERSONS_END, Meta
+from operators.lane.store import Store
+from schemas.person import Person
+from tests.harness import STEPS, Crash, Run, make_plan, run_engine
+from tests.strategies import BASE_MS, batch_sizes, lines, segments, stamp
+
+SECOND = 1000
+RULES = {"fresh": "did('A', within='1m')", "twice": "count('A') >= 2", "vip": "trait.tier == 'gold'"}
+
+
+def record(at: float, kind: str = "A", user: str = "", anonymous: str = "", id: str = "", **more: Any) -> dict[str, Any]:
+    """A track of that name, or an identify with these traits, some seconds after the start."""
+    made: dict[str, Any] = {"messageId": id or f"{kind}{at:g}", "timestamp": stamp(round(at * SECOND))}
+    made |= {"type": "identify", "traits": more} if kind == "identify" else {"type": "track", "event": kind, "properties": more}
+    return made | ({"userId": user} if user else {}) | ({"anonymousId": anonymous} if anonymous else {})
+
+
+def says(kind: str, at: float, user: str, previous: str, id: str = "", **more: Any) -> dict[str, Any]:
+    """An alias or unmerge."""
+    return {
+        "type": kind,
+        "userId": user,
+        "previousId": previous,
+        "messageId": id or f"{kind}{at:g}",
+        "timestamp": stamp(round(at * SECOND)),
+    } | more
+
+
+def ran(given: Sequence[dict[str, Any]], rules: dict[str, str] = RULES, **more: Any) -> Run:
+    settings = more.pop("settings", {})
+    return run_engine(make_plan(rules, **settings), [json.dumps(each).encode() for each in given], **more)
+
+
+def came(run: Run) -> list[tuple[Any, ...]]:
+    return [((t - BASE_MS) / SECOND, *rest) for t, *rest in run.transitions]
+
+
+def rows(store: Store) -> dict[str, Person]:
+    found = [msgspec.msgpack.decode(value, type=Person) for _, value in store.scan(PERSONS, PERSONS_END, 10_000)]
+    return {p.id: p for p in found}
+
+
+def persons(store: Store) -> dict[str, Person]:
+    return {id: p for id, p in rows(store).items() if p.to is None}
+
+
+def number_of_persons(run: Run) -> int:
+    raw = run.store.get(META)
+    assert raw is not None
+    return msgspec.msgpack.decode(raw, type=Meta).persons
+
+
+TWO = [record(0, user="v"), record(1, "identify", "v", tier="gold"), record(2, user="u"), says("alias", 3, "u", "v")]
+
+
+def test_an_alias_makes_one_of_two() -> None:
+    run = ran(TWO)
+    assert came(run) == [
+        (0, "v", "entered", "fresh", "A0"),
+        (1, "v", "entered", "vip", "identify1"),
+        (2, "u", "entered", "fresh", "A2"),
+        (3, "v", "exited", "fresh", "alias3"),
+        (3, "v", "exited", "vip", "alias3"),
+        (3, "u", "entered", "twice", "alias3"),
+        (3, "u", "entered", "vip", "alias3"),
+    ]
+    p = persons(run.store)["u"]
+    assert p.ties is not None
+    assert [(each.kind, each.user, each.previous, each.source, each.undone) for each in p.ties.merges] == [
+        ("alias", "u", "v", "alias3", None)
+    ]
+    assert (number_of_persons(run), set(persons(run.store))) == (1, {"u"})
+
+
+def test_events_of_either_go_to_the_one() -> None:
+    run = ran([*TWO, record(4, user="v"), record(5, user="u"), record(6, "A", "v", "phone"), record(7, anonymous="phone")])
+    assert persons(run.store)["u"].count == 8
+    assert [id for id, _ in read_history(run.store, "u")] == ["A0", "identify1", "A2", "alias3", "A4", "A5", "A6", "A7"]
+
+
+def test_an_unmerge_gives_both_back_and_says_what_that_changes() -> None:
+    run = ran([*TWO, record(4, user="v"), says("unmerge", 4, "u", "v")])
+    assert came(run)[7:] == [
+        (4, "u", "exited", "twice", "unmerge4"),
+        (4, "u", "exited", "vip", "unmerge4"),
+        (4, "v", "entered", "fresh", "unmerge4"),
+        (4, "v", "entered", "twice", "unmerge4"),
+        (4, "v", "entered", "vip", "unmerge4"),
+    ]
+    assert (number_of_persons(run), set(persons(run.store))) == (2, {"u", "v"})
+
+
+@pytest.mark.parametrize("again", ["alias", "unmerge"])
+def test_a_record_that_comes_again_changes_nothing(again: str) -> None:
+    given = [*TWO, says("unmerge", 4, "u", "v")]
+    once, twice = ran(given), ran([*given, *(each for each in given if each["type"] == again)])
+    assert once.published == twice.published
+    assert twice.counts["duplicates"] == 1
+    assert persons(once.store) == persons(twice.store)
+
+
+def test_who_was_parted_can_be_merged_again_by_another_record() -> None:
+    assert set(persons(ran([*TWO, says("unmerge", 4, "u", "v"), says("alias", 5, "u", "v")]).store)) == {"u"}
+
+
+def test_an_unmerge_of_those_who_are_not_merged_changes_nothing() -> None:
+    for stream in ([*TWO[:3]], [*TWO[:3], record(3, "Login", "u", "phone")]):
+        run = ran([*stream, says("unmerge", 9, "u", "v"), says("unmerge", 9, "u", "phone"), says("unmerge", 9, "x", "y")])
+        assert persons(run.store) == persons(ran(stream).store)
+        assert run.counts["duplicates"] == 3
+
+
+def test_an_alias_to_an_anonymous_id_of_the_same_record_is_a_link() -> None:
+    run = ran([record(0, anonymous="a"), says("alias", 1, "u", "a", anonymousId="a")])
+    p = persons(run.store)["u"]
+    assert set(linked_in(p).known) == {"a"}
+    assert p.ties is not None
+    assert p.ties.merges == []
+
+
+def test_an_id_that_nobody_had_yet_leads_to_the_person_and_goes_again() -> None:
+    given = [record(0, user="u"), says("alias", 1, "u", "old"), record(2, user="old")]
+    assert persons(ran(given).store)["u"].count == 3
+    assert rows(ran([*given[:2], says("unmerge", 3, "u", "old")]).store).keys() == {"u"}
+    parted = ran([*given, says("unmerge", 3, "u", "old")])
+    assert {id: p.count for id, p in persons(parted.store).items()} == {"u": 1, "old": 1}
+
+
+def test_a_duplicate_keeps_its_evidence() -> None:
+    fields = [{"field": "email", "similarity": 1.0, "weight": 7.5}]
+    told = {"kind": "duplicate", "fields": fields}
+    p = persons(ran([*TWO[:3], says("alias", 3, "u", "v", properties=told)]).store)["u"]
+    assert p.ties is not None
+    assert [(each.kind, each.evidence) for each in p.ties.merges] == [("duplicate", {"fields": fields})]
+
+
+def test_chains_are_named_by_the_last() -> None:
+    given = [record(0, user="a"), record(1, user="b"), record(2, user="c"), says("alias", 3, "b", "a"), says("alias", 4, "c", "b")]
+    run = ran(given)
+    assert {id: p.count for id, p in persons(run.store).items()} == {"c": 5}
+    assert {id: p.count for id, p in persons(ran([*given, says("unmerge", 5, "c", "b")]).store).items()} == {"c": 1, "b": 3}
+    assert {id: p.count for id, p in persons(ran([*given, says("unmerge", 5, "b", "a")]).store).items()} == {"c": 3, "a": 1}
+
+
+def test_links_go_on_under_a_merge() -> None:
+    given = [
+        *TWO,
+        record(4, user="v", anonymous="phone"),
+        record(5, anonymous="phone"),
+        record(6, anonymous="tab"),
+        record(7, user="v", anonymous="tab"),
+    ]
+    run = ran([*given, says("unmerge", 8, "u", "v")])
+    never = ran([each for each in given if each["type"] != "alias"])
+    assert same(run.store) == same(never.store)
+
+
+@pytest.mark.parametrize("settings", [{"history": "none"}, {"duplicates": "off"}, {"history": "none", "duplicates": "off"}])
+def test_with_less_history_it_works_as_far_as_that_goes(settings: dict[str, Any]) -> None:
+    run = ran([*TWO, record(4, user="v"), says("unmerge", 5, "u", "v"), record(6, user="v"), record(7, user="u")], settings=settings)
+    assert set(persons(run.store)) == {"u", "v"}
+    if settings.get("history") != "none":
+        assert same(run.store) == same(
+            ran([*TWO[:3], record(4, user="v"), record(6, user="v"), record(7, user="u")], settings=settings).store
+        )
+
+
+# --- as if it had never been --------------------------------------------------------------------------------------------------------------
+
+
+def same(store: Store) -> dict[str, Any]:
+    """Of each person all that is not told by what it was sent; and its history."""
+    found = {}
+    for id, p in persons(store).items():
+        history = [(name, each) for name, each in read_history(store, id)]
+        found[id] = (p.clock, p.count, p.members, p.slots, p.traits, p.entered, sorted(p.heap), p.rank, linked_in(p).known.keys(), history)
+    return found
+
+
+IDS: tuple[dict[str, str], ...] = (
+    {"userId": "u"},
+    {"userId": "v"},
+    {"userId": "u", "anonymousId": "a"},
+    {"userId": "v", "anonymousId": "b"},
+    {"anonymousId": "a"},
+    {"anonymousId": "b"},
+    {"anonymousId": "c"},
+    {"userId": "v", "anonymousId": "c"},
+)
+
+
+def with_ids(given: list[bytes], ids: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
+    """The records that can be read, with these ids in turn, each with a messageId of its own."""
+    found: list[dict[str, Any]] = []
+    for line in given:
+        try:
+            made = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(made, dict) and made.get("type") in ("track", "identify", "page") and isinstance(made.get("timestamp"), str):
+            made = {key: made[key] for key in ("type", "event", "properties", "traits", "name", "timestamp") if made.get(key) is not None}
+            if isinstance(made.get("traits"), dict):
+                made["traits"].pop("email", None)
+            found.append(made | ids[len(found) % len(ids)] | {"messageId": f"m{len(found)}"})
+    return found
+
+
+STREAMS = st.builds(with_ids, lines(30), st.lists(st.sampled_from(IDS), min_size=1, max_size=12))
+SETTINGS = st.fixed_dictionaries({"duplicates": st.sampled_from(["7d", "off"]), "lateness": st.sampled_from(["10s", "0s"])})
+
+
+@given(segments(4), STREAMS, SETTINGS, st.integers(1, 30), st.integers(0, 30), batch_sizes())
+def test_an_unmerge_leaves_all_as_if_nobody_had_been_merged(
+    rules: dict[str, str], stream: list[dict[str, Any]], settings: dict[str, Any], first: int, later: int, sizes: list[int]
+) -> None:
+    """Whatever was linked meanwhile."""
+    if not stream or not any(each.get("userId") == "v" for each in stream[:first]):
+        return
+    at = stream[min(first, len(stream)) - 1]["timestamp"]
+    alias = {"type": "alias", "userId": "u", "previousId": "v", "messageId": "alias", "timestamp": at}
+    merged = [*stream[:first], alias, *stream[first : first + later]]
+    parted = ran(
+        [*merged, alias | {"type": "unmerge", "messageId": "back"}, *stream[first + later :]], rules, settings=settings, batches=sizes
+    )
+    never = ran(stream, rules, settings=settings)
+    assert same(parted.store) == same(never.store), f"{rules}\n{merged}"
+
+
+@given(
+    segments(4),
+    STREAMS,
+    st.lists(
+        st.tuples(st.integers(0, 30), st.sampled_from(["alias", "unmerge"]), st.sampled_from("uvabcx"), st.sampled_from("uvabcx")),
+        max_size=5,
+    ),
+    batch_sizes(),
+    st.builds(Crash, st.integers(0, 5), st.sampled_from(STEPS)),
+)
+def test_neither_batches_nor_crashes_make_a_difference(
+    rules: dict[str, str], stream: list[dict[str, Any]], said: list[tuple[int, str, str, str]], sizes: list[int], crash: Crash
+) -> None:
+    if not stream:
+        return
+    given = list(stream)
+    for number, (place, kind, user, previous) in enumerate(said):
+        at = given[min(place, len(given) - 1)]["timestamp"]
+        given.insert(place, {"type": kind, "userId": user, "previousId": previous, "messageId": f"said{number}", "timestamp": at})
+    whole, broken = ran(given, rules), ran(given, rules, batches=sizes, crash=crash, rewind=2)
+    assert whole.published == broken.published
+    assert whole.store.scan(b"p", b"q", 1000) == broken.store.scan(b"p", b"q", 1000)
+    assert whole.store.scan(b"h", b"i", 1000) == broken.store.scan(b"h", b"i", 1000)
+    assert number_of_persons(whole) == len(persons(whole.store))
