@@ -28,10 +28,12 @@ from operators.duplicates.watch import read_candidates
 from operators.identity.resolve import present
 from operators.instants import format_instant
 from operators.lane.keys import person_key
+from operators.lane.live import read_live
 from operators.lane.people import person_of
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
 from schemas.errors import UnavailableError, UsageError
+from schemas.person import USER_ID
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -97,9 +99,14 @@ def _pair(each: Candidate) -> Pair:
     return Pair(each.person, each.other, chance, each.bits, each.state, format_instant(each.t), each.message_id, evidence)
 
 
-def accept(candidate: Candidate, person: str) -> dict[str, Any]:
-    """The record that makes the two one, named `person`."""
-    return accepted(candidate, person, chance_of(candidate.bits), _now())
+def accept(candidate: Candidate, person: str, *, is_user: bool) -> dict[str, Any]:
+    """The record that makes the two one, named `person`, who is known by a userId or not."""
+    return accepted(candidate, person, _now(), is_user=is_user)
+
+
+def is_user(state: Path, person: str) -> bool:
+    """Whether a userId names the person, or nobody knows what does."""
+    return read_live(state, person).person.rank in (USER_ID, 0)
 
 
 def refuse(candidate: Candidate) -> dict[str, Any]:

@@ -77,10 +77,10 @@ def accept(
     json: Json = False,
 ) -> None:
     """Make the two one: an alias with the evidence goes to the input of the job."""
-    from flows.duplicates import accept
+    from flows.duplicates import accept, is_user
 
     candidate = _open(state, person, other)
-    _send(accept(candidate, person), input, kafka, topic, plan, json=json)
+    _send(accept(candidate, person, is_user=is_user(_state(state), person)), input, kafka, topic, plan, json=json)
 
 
 @duplicates.command(epilog=f"Example:\n\n$ {REFUSE_EXAMPLE}")

@@ -6,16 +6,33 @@ from hashlib import blake2b
 from typing import Any
 
 from operators.duplicates.rows import Candidate
-from operators.duplicates.watch import REFUSED
+from operators.duplicates.score import chance_of
 from operators.instants import format_instant
+from schemas.event import Event
+
+REFUSED = "Duplicate Refused"
+"""The track event by which somebody says that two persons are two: of the one, with the other in the property `other`."""
 
 
-def accepted(candidate: Candidate, person: str, chance: float, now: int) -> dict[str, Any]:
-    """An alias that makes the two one, named `person`, with the evidence."""
+def accepted(candidate: Candidate, person: str, now: int, *, is_user: bool) -> dict[str, Any]:
+    """An alias that makes the two one, named `person`, with the evidence. It names the person by a `userId` only where that is one."""
     other = candidate.other if person == candidate.person else candidate.person
+    named = {"userId" if is_user else "anonymousId": person, "previousId": other}
+    return _record("alias", person, other, now) | named | {"properties": reasons(candidate)}
+
+
+def merging(candidate: Candidate, *, is_user: bool) -> Event:
+    """The alias by which a lane makes the two of a candidate one, with the event that made it a candidate."""
+    c = candidate
+    user, anonymous = (c.person, None) if is_user else (None, c.person)
+    id = _id("merge", c.person, c.other, c.message_id)
+    return Event(c.t, "alias", None, id, user, anonymous, reasons(c), previous_id=c.other)
+
+
+def reasons(candidate: Candidate) -> dict[str, Any]:
+    """The properties of an alias of a duplicate found."""
     evidence = [{"field": e.field, "level": e.level, "similarity": e.similarity, "weight": e.weight} for e in candidate.evidence]
-    properties = {"kind": "duplicate", "chance": round(chance, 4), "bits": candidate.bits, "evidence": evidence}
-    return _record("alias", person, other, now) | {"userId": person, "previousId": other, "properties": properties}
+    return {"kind": "duplicate", "chance": round(chance_of(candidate.bits), 4), "bits": candidate.bits, "evidence": evidence}
 
 
 def refused(candidate: Candidate, now: int) -> dict[str, Any]:
@@ -31,5 +48,8 @@ def refused(candidate: Candidate, now: int) -> dict[str, Any]:
 
 def _record(type: str, person: str, other: str, now: int) -> dict[str, Any]:
     """The envelope; the same decision at the same instant is one event."""
-    made = blake2b("\0".join([type, *sorted((person, other)), str(now)]).encode(), digest_size=12).hexdigest()
-    return {"type": type, "messageId": f"duplicate-{made}", "timestamp": format_instant(now)}
+    return {"type": type, "messageId": _id(type, *sorted((person, other)), str(now)), "timestamp": format_instant(now)}
+
+
+def _id(*parts: str) -> str:
+    return f"duplicate-{blake2b(chr(0).join(parts).encode(), digest_size=12).hexdigest()}"

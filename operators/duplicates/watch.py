@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from operators.duplicates.decisions import REFUSED, merging
 from operators.duplicates.find import find
 from operators.duplicates.index import Index
 from operators.duplicates.record import NOTHING, TRAITS, Record, record_of
@@ -22,10 +23,8 @@ from operators.identity.resolve import Row, present
 from operators.lane.store import Store, Writes
 from operators.plan.checked import Plan
 from schemas.event import MAX_ID_LENGTH, Event
-from schemas.person import Person
+from schemas.person import USER_ID, Person
 
-REFUSED = "Duplicate Refused"
-"""The track event by which somebody says that two persons are two: of the one, with the other in the property `other`."""
 CANDIDATE_BYTES = 500
 """What a candidate adds to a batch, about."""
 
@@ -51,11 +50,11 @@ class Watch:
         self.size = 0
         """What the last `see` adds to a batch, about."""
 
-    def see(self, p: Person, event: Event, persons: int) -> list[Candidate]:
-        """Takes note of an event that was applied to a person. Gives the pairs that are to be merged."""
+    def see(self, p: Person, event: Event, persons: int) -> list[Event]:
+        """Takes note of an event that was applied to a person. Gives the aliases that make persons one."""
         self.size = 0
         if event.kind == "identify":
-            return self.changed(p.id, p.traits, persons, event.message_id, event.t)
+            return [self._merging(each) for each in self.changed(p.id, p.traits, persons, event.message_id, event.t)]
         other = event.properties.get("other") if event.name == REFUSED else None
         if isinstance(other, str) and other and other != p.id and len(other) <= MAX_ID_LENGTH:
             self.refuse(p.id, other, event.message_id, event.t)
@@ -81,6 +80,13 @@ class Watch:
             if merge:
                 merged.append(candidate)
         return merged
+
+    def _merging(self, candidate: Candidate) -> Event:
+        """The alias of a candidate; the higher-ranking of the two names both."""
+        ranks = {name: p.rank if (p := self._row(name)) is not None else 0 for name in (candidate.person, candidate.other)}
+        if ranks[candidate.other] > ranks[candidate.person]:
+            candidate = msgspec.structs.replace(candidate, person=candidate.other, other=candidate.person)
+        return merging(candidate, is_user=ranks[candidate.person] == USER_ID)
 
     def _find(self, person: str, record: Record, persons: int) -> dict[str, Score]:
         """The present persons that are probably this one, and of whom nothing was decided; the highest score first."""
@@ -151,7 +157,11 @@ class Watch:
 def watch_of(plan: Plan, store: Store, row: Row) -> Watch | None:
     """The search that a plan asks for; None where it asks for none."""
     asked = plan.duplicate_persons
-    return None if asked is None else Watch(Bounds(bits_of(asked.review)), store, row)
+    if asked is None:
+        return None
+    # Without links there are no merges either.
+    merge = None if asked.merge is None or plan.identity is None else bits_of(asked.merge)
+    return Watch(Bounds(bits_of(asked.review), merge), store, row)
 
 
 def read_candidates(store: Store, state: State | None = "open") -> list[Candidate]:

@@ -13,7 +13,8 @@ import msgspec
 
 from operators.change import Difference
 from operators.decode import decode
-from operators.duplicates.watch import REFUSED, watch_of
+from operators.duplicates.decisions import REFUSED
+from operators.duplicates.watch import watch_of
 from operators.emit import Emit
 from operators.lane.fill import Fill
 from operators.lane.history import History
@@ -239,6 +240,11 @@ class Lane:
         self._size += size + brought.size
         self._stage.apply(p, event, watermark, self._emit, brought.past, brought.touched)
         self._applied(p, event, watermark, counts)
+        if self._watch is not None and (event.kind == "identify" or event.name == REFUSED):
+            aliases = self._watch.see(p, event, meta.persons)
+            self._size += self._watch.size
+            for alias in aliases:
+                self._event(alias, counts)
         return None
 
     def _applied(self, p: Person, event: Event, watermark: int, counts: Counts) -> None:
@@ -250,9 +256,6 @@ class Lane:
             counts.clamped += 1
         if event.name is not None and (event.name in self._stats.awaited or self._stats.stars):
             self._stats.see(event.name, event.properties)
-        if self._watch is not None and (event.kind == "identify" or event.name == REFUSED):
-            self._watch.see(p, event, meta.persons)
-            self._size += self._watch.size
         counts.events += 1
         self._people.arm(p, self._writes)
         self._people.touched[p.id] = p

@@ -76,17 +76,18 @@ class Moves:
         return p
 
     def _merge(self, resolved: Resolved, event: Event) -> Merge | None:
-        """The merge that an alias asks for; None where links or other merges make the two one already."""
-        previous = event.previous_id or ""
-        if self._resolve.is_blocked(previous) or event.user_id is None or self._resolve.is_blocked(event.user_id):
+        """The merge that an alias asks for; None where links or other merges make the two one already. One of a duplicate found need not
+        know of a userId: it is as well of the person of its `anonymousId`."""
+        evidence, previous = dict(event.properties), event.previous_id or ""
+        kind = "duplicate" if evidence.pop("kind", None) == "duplicate" else "alias"
+        user = event.user_id or (event.anonymous_id if kind == "duplicate" else None)
+        if self._resolve.is_blocked(previous) or user is None or self._resolve.is_blocked(user):
             return None
         other = place(self._people.row, previous)
         ids = {each.value for each in resolved.ids}
         if previous in ids or (other is not None and other.person in resolved.persons):
             return None
-        evidence = dict(event.properties)
-        kind = "duplicate" if evidence.pop("kind", None) == "duplicate" else "alias"
-        return Merge(kind, event.user_id, previous, event.message_id, event.t, evidence)
+        return Merge(kind, user, previous, event.message_id, event.t, evidence)
 
     def _has(self, resolved: Resolved, merge: Merge | None, event: Event) -> bool:
         """Whether somebody whom an event makes one has it already."""

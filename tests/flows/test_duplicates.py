@@ -100,6 +100,12 @@ def test_what_is_accepted_goes_into_the_input_as_an_alias_with_the_evidence(job:
     assert (record["type"], record["userId"], record["previousId"]) == ("alias", "anna", "anna-2")
     assert record["properties"]["kind"] == "duplicate"
     assert record["properties"]["evidence"] == pair["evidence"]
+    run(job)
+    assert ls(job) == []
+    profile = json.loads(beckon("profile", "show", "anna-2", "--json", cwd=job).stdout)
+    assert profile["person"] == "anna"
+    [merge] = profile["merges"]
+    assert (merge["kind"], merge["previous"], merge["evidence"]["evidence"]) == ("duplicate", "anna-2", pair["evidence"])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,11 @@ import pytest
 
 from operators.duplicates.rows import BLOCKS, CANDIDATES_END, RECORDS, RECORDS_END
 from operators.duplicates.watch import read_candidates
+from operators.identity.resolve import present
+from operators.lane.keys import person_key
+from operators.lane.people import person_of
 from operators.plan.checked import Plan
+from schemas.person import Person
 from tests.febrl import pairs_of, read_febrl
 from tests.harness import STEPS, Crash, Run, make_plan, run_engine
 
@@ -87,6 +91,79 @@ def test_a_refusal_of_what_is_no_other_person_is_an_event_like_others(plan: Plan
     run = run_engine(plan, lines)
     assert len(others) == run.counts["events"]
     assert read_candidates(run.store, None) == []
+
+
+@pytest.fixture(scope="module")
+def merging() -> Plan:
+    """A plan that merges as well."""
+    return make_plan({"all_of_them": "everyone"}, duplicate_persons={"merge": "99%"})
+
+
+def person_in(run: Run, name: str) -> Person:
+    """Whom a name leads to."""
+    p = present(lambda name: person_of(run.store.get(person_key(name))), name)
+    assert p is not None
+    return p
+
+
+def test_above_the_upper_threshold_two_are_merged_as_by_an_alias(merging: Plan) -> None:
+    traits = {"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"}
+    lines = [record(1, "anna", traits=traits), record(2, "hans", traits=traits | {"firstName": "Hans"}), record(3, "anna-2", traits=traits)]
+    for batches in (1, 3):
+        run = run_engine(merging, lines, batches=batches)
+        p = person_in(run, "anna-2")
+        assert (p.id, p.rank) == ("anna", 3)
+        assert p.ties is not None
+        [merge] = p.ties.merges
+        assert (merge.kind, merge.user, merge.previous) == ("duplicate", "anna", "anna-2")
+        assert [each["field"] for each in merge.evidence["evidence"]] == ["persons", "given", "family", "birthday", "twins"]
+        assert person_in(run, "hans").id == "hans"
+
+
+def test_visitors_are_merged_without_becoming_users(merging: Plan) -> None:
+    traits = {"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"}
+    lines = [record(n, "", anonymousId=f"visitor-{n}", traits=traits) for n in (1, 2)]
+    p = person_in(run_engine(merging, lines), "visitor-2")
+    assert (p.id, p.rank) == ("visitor-1", 1)
+
+
+def test_an_unmerged_pair_is_not_merged_again(merging: Plan) -> None:
+    traits = {"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"}
+    lines = [record(1, "anna", traits=traits), record(2, "anna-2", traits=traits)]
+    lines += [record(3, "anna", type="unmerge", previousId="anna-2")]
+    lines += [record(4, "anna-2", traits=traits | {"phone": "0171 5550142"})]
+    run = run_engine(merging, lines)
+    assert person_in(run, "anna-2").id == "anna-2"
+    assert [each.state for each in read_candidates(run.store, None)] == ["merged"]
+
+
+def test_a_household_is_not_merged(merging: Plan) -> None:
+    lines = [
+        record(1, "anna", traits={"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"} | HOME),
+        record(2, "hans", traits={"firstName": "Hans", "lastName": "Berg", "birthday": "1979-11-20"} | HOME),
+    ]
+    assert person_in(run_engine(merging, lines), "hans").id == "hans"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_merges_come_out_the_same_whatever_the_batches_and_crashes(merging: Plan, step: str) -> None:
+    lines = stream(150)
+    whole, torn = run_engine(merging, lines), run_engine(merging, lines, batches=7, crash=Crash(9, step), reopen=[4], rewind=3)
+    assert "merged" in {each.state for each in read_candidates(whole.store, None)}
+    assert kept(whole) == kept(torn)
+    assert whole.records == torn.records
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_what_the_lane_merges_of_febrl_is_right_and_nearly_all(merging: Plan, number: int) -> None:
+    doubles = read_febrl(number)
+    run = run_engine(merging, [record(n, each.id, traits=each.traits) for n, each in enumerate(doubles)])
+    roots = {each.id: person_in(run, each.id).id for each in doubles}
+    numbers = {root: n for n, root in enumerate(sorted(set(roots.values())))}
+    got, true = pairs_of({id: numbers[root] for id, root in roots.items()}), pairs_of(doubles)
+    print(f"FEBRL {number} merged by a lane: precision {len(got & true) / len(got):.4f}, recall {len(got & true) / len(true):.4f}")
+    assert len(got & true) / len(got) >= 0.98
+    assert len(got & true) / len(true) >= 0.95
 
 
 def test_febrl_goes_through_the_lane(plan: Plan) -> None:
