@@ -49,7 +49,8 @@ def _facts(answer: Answer) -> Iterator[str]:
     if answer.since is not None:
         yield f"since {answer.since}{_by(answer)}"
     elif answer.exists and not answer.member:
-        yield "never was in it" if answer.kept_from is None else f"was not in it since {answer.kept_from}; the history is not whole before"
+        never = "was not in it until then" if answer.basis == "history" else "never was in it"
+        yield never if answer.kept_from is None else f"was not in it since {answer.kept_from}; the history is not whole before"
     yield {
         "state": f"at {answer.at}, up to which the state knows what happened",
         "history": f"at {answer.at}, from the kept history alone",

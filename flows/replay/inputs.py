@@ -51,9 +51,12 @@ class FilesLog:
             if path.is_file():
                 return [[path.name, path.stat().st_size]]
             with os.scandir(path) as entries:
-                return sorted([entry.name, entry.stat().st_size] for entry in entries if is_input(entry))
+                found = sorted([entry.name, entry.stat().st_size] for entry in entries if is_input(entry))
         except OSError as error:
             raise UnavailableError(f"cannot read the input {path}: {error.strerror}") from error
+        if not found:
+            raise UnavailableError(f"the folder {path} holds no *.jsonl or *.jsonl.gz; give --input a file, or a folder of such")
+        return found
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         """None: a file ends where it ends."""

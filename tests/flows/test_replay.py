@@ -246,11 +246,18 @@ def test_wrong_usage_is_one_sentence_and_2(folder: Path, arguments: tuple[str, .
     assert (folder / "plan" / "plan.yaml").exists()
 
 
-@pytest.mark.parametrize("arguments", [("--input", "absent.jsonl"), ("--input", "absent.jsonl", "--scratch", "scratch")])
-def test_a_log_that_is_not_there_is_one_sentence_and_3(folder: Path, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--input", "absent.jsonl"), "absent.jsonl is not there"),
+        (("--input", "absent.jsonl", "--scratch", "scratch"), "absent.jsonl is not there"),
+        (("--input", "plan"), "the folder plan holds no *.jsonl or *.jsonl.gz"),
+    ],
+)
+def test_a_log_that_is_not_there_is_one_sentence_and_3(folder: Path, arguments: tuple[str, ...], sentence: str) -> None:
     done = beckon("replay", *PLAN, *arguments, cwd=folder)
     assert (done.returncode, done.stdout) == (3, "")
-    assert "absent.jsonl is not there" in done.stderr
+    assert sentence in done.stderr
 
 
 def test_a_broken_plan_has_its_findings(folder: Path) -> None:
