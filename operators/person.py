@@ -98,9 +98,11 @@ class PersonStage:
                 why = {text: value(p, now) for text, value in rule.calls}
                 emit.transition(occasion, rule.id, rule.version, False, why)  # noqa: FBT003 - it left
 
-    def differ(self, p: Person, rows: Sequence[Past], before: Mapping[int, int], now: int, event: Event, emit: Emit) -> None:
-        """The person was made anew of these rows, with an event: puts out what differs from the segments that it was in `before`. No
-        campaign starts."""
+    def differ(
+        self, p: Person, rows: Sequence[Past], watermark: int, before: Mapping[int, int], now: int, event: Event, emit: Emit
+    ) -> None:
+        """The person was made anew of these rows, up to the watermark, with an event: puts out what differs from the segments that it was
+        in `before`. No campaign starts."""
         rules = [rule for rule in self.rules.rules if not rule.hidden and (rule.no in before) != (rule.no in p.members)]
         if rules:
             changed, entered = [(rule, rule.no in p.members) for rule in rules], dict(p.entered)

@@ -35,10 +35,12 @@ class KeptRow(msgspec.Struct, array_like=True):
 
 class Told(msgspec.Struct, omit_defaults=True):
     """What is to happen to a person, by an event: `apply` it, with the events that it brings; `leave`, to be part of `to`; be made `anew`
-    of these events, or be no more where `count`, the number of all its events, is 0."""
+    of these events, or be no more where `count`, the number of all its events, is 0. `watermark` is
+    that of the identify lane before the event."""
 
     do: Literal["apply", "leave", "anew"]
     event: Event
+    watermark: int
     past: list[Event] = []
     to: str = ""
     rows: list[KeptRow] = []
@@ -63,17 +65,19 @@ class Relay(PersonStage):
     def apply(self, p: Person, event: Event, watermark: int, emit: Emit, past: Sequence[Past] = (), touched: int = 0) -> None:
         p.count += len(past) + 1
         p.clock = max(p.clock, event.t) if p.count > 1 else event.t
-        self._put(p, Told("apply", event, [each.event for each in past]), emit)
+        self._put(p, Told("apply", event, watermark, [each.event for each in past]), emit)
 
     def meet(self, p: Person, past: Sequence[Past], event: Event, watermark: int, emit: Emit) -> None:
         """Time passes in the lane of the person."""
 
     def leave(self, p: Person, to: str, event: Event, watermark: int, emit: Emit) -> None:
-        self._put(p, Told("leave", event, to=to), emit)
+        self._put(p, Told("leave", event, watermark, to=to), emit)
 
-    def differ(self, p: Person, rows: Sequence[Past], before: Mapping[int, int], now: int, event: Event, emit: Emit) -> None:
+    def differ(
+        self, p: Person, rows: Sequence[Past], watermark: int, before: Mapping[int, int], now: int, event: Event, emit: Emit
+    ) -> None:
         kept = [KeptRow(each.n, each.event, each.watermark, each.linked) for each in rows]
-        self._put(p, Told("anew", event, rows=kept, count=p.count), emit)
+        self._put(p, Told("anew", event, watermark, rows=kept, count=p.count), emit)
 
     def _put(self, p: Person, told: Told, emit: Emit) -> None:
         data: dict[str, Any] = msgspec.to_builtins(told)

@@ -195,7 +195,7 @@ class Merges:
             if not q.count:
                 self._people.forget(name)
             self._lead(own, name)
-            self._stage.differ(q, past, before, max(p.clock, q.clock, event.t), event, self._emit)
+            self._stage.differ(q, past, watermark, before, max(p.clock, q.clock, event.t), event, self._emit)
             found += [q] if q.count else []
         self._meta.persons += len(found) - 1
         return found

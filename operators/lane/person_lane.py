@@ -1,7 +1,7 @@
 """`PersonLane`: a lane of the person stage on its own: does to its persons what the records of the stream `resolved` say.
 
-*Guarantees*: those of `Lane`. What comes out for a person is what a lane with both stages puts out, but that a late event is judged by the
-watermark of this partition, and that what a person who joins another was sent stays behind where it was.
+*Guarantees*: those of `Lane`. What comes out for a person is what a lane with both stages puts out, but that what a person who joins
+another was sent, and traits that came before all events that are kept, stay behind where they were.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from operators.lane.lane import MOST_BYTES, TIMER_BYTES, Lane
 from operators.lane.ports import Batch
 from schemas.counts import Counts
 from schemas.errors import UnavailableError
-from schemas.event import Event
 from schemas.person import Person, redirect
 
 _decode = msgspec.json.Decoder(ResolvedRecord).decode
@@ -52,7 +51,8 @@ class PersonLane(Lane):
                 self._commit()
 
     def _tell(self, name: str, told: Told, counts: Counts) -> None:
-        """Does what is to happen to a person."""
+        """Does what is to happen to a person, once time has come as far as it had there."""
+        self._pass(told.watermark)
         if told.do == "apply":
             self._apply(name, told, counts)
         elif told.do == "leave":
@@ -65,11 +65,12 @@ class PersonLane(Lane):
         p = self._people.row(name)
         return None if p is None or p.to is not None else p
 
-    def _watermark(self, event: Event) -> int:
-        return self._meta.watermark if self._meta.watermark is not None else event.t - self._plan.lateness_ms
+    def _now(self, told: Told) -> int:
+        """The watermark of the lane, which is no less than that of the identify lane."""
+        return told.watermark if self._meta.watermark is None else self._meta.watermark
 
     def _apply(self, name: str, told: Told, counts: Counts) -> None:
-        event, watermark, p = told.event, self._watermark(told.event), self._person(name)
+        event, watermark, p = told.event, self._now(told), self._person(name)
         if p is None:
             p = self._people.born(name)
             counts.persons += 1
@@ -86,8 +87,8 @@ class PersonLane(Lane):
     def _leave(self, name: str, told: Told) -> None:
         p = self._person(name)
         if p is not None:
-            self._stage.leave(p, told.to, told.event, self._watermark(told.event), self._emit)
-            self._history.take(name, self._watermark(told.event))
+            self._stage.leave(p, told.to, told.event, self._now(told), self._emit)
+            self._history.take(name, self._now(told))
             self._meta.persons -= 1
             self._emit.counts.linked += 1
         self._people.put(redirect(name, told.to))
@@ -101,15 +102,15 @@ class PersonLane(Lane):
             # There is nothing to make it of: it stays as it is.
             return
         past = [Past(each.n, each.event, each.watermark, each.linked) for each in told.rows]
-        q = rebuild(self._stage, name, past, self._watermark(told.event))
+        q = rebuild(self._stage, name, past, self._now(told))
         if not q.count:
             q.clock = max(p.clock, told.event.t)
         q.count = max(q.count, told.count)
         q.layout, q.sent, q.entries = p.layout, p.sent, p.entries
-        self._history.take(name, self._watermark(told.event))
+        self._history.take(name, self._now(told))
         self._size += self._history.put(name, [row_of(each) for each in past])
         self._people.put(q)
-        self._stage.differ(q, past, p.members, max(p.clock, q.clock, told.event.t), told.event, self._emit)
+        self._stage.differ(q, past, told.watermark, p.members, max(p.clock, q.clock, told.event.t), told.event, self._emit)
         if told.count:
             self._people.arm(q, self._writes)
         else:

@@ -142,7 +142,7 @@ def state_problems(plan: Plan, states: Mapping[int, State], oracles: Oracles) ->
         got = {
             person.id: ({names[no]: since for no, since in person.members.items()}, _values(person), person.count)
             for person in people
-            if person is not None
+            if person is not None and person.to is None
         }
         expected = {id_: (person.entered, person.traits(), len(person.events)) for id_, person in oracle.persons.items()}
         wrong = sorted(id_ for id_ in got.keys() | expected.keys() if got.get(id_) != expected.get(id_))

@@ -30,12 +30,13 @@ class Loop:
 
     def __init__(self, broker: Broker, plan: Path, folder: Path, options: Sequence[str] = ()) -> None:
         self.broker, self.plan, self.folder, self.options = broker, plan, folder, options
+        self.count = len(SHARES)
         self.processes: list[Process] = []
         self.feed = Feed(broker, f"{plan.name}.events")
         self._consumer = make_consumer(broker.address)
 
     def __enter__(self) -> Loop:
-        self.processes += [self.start(number) for number in range(len(SHARES))]
+        self.processes += [self.start(number) for number in range(self.count)]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,13 +53,17 @@ class Loop:
         partitions = ",".join(map(str, SHARES[number]))
         return ["run", "--plan", self.plan, "--state", self.state(number), "--kafka", self.broker.address, "--partitions", partitions]
 
+    def progress(self, number: int) -> list[TopicPartition]:
+        """Where a process tells what of its lanes is out."""
+        return [TopicPartition(f"{self.plan.name}.progress", partition) for partition in SHARES[number]]
+
     def start(self, number: int) -> Process:
         """Starts a process; it goes on where its state stands."""
         return Process([*JOB, *self.options, *self.command(number)], self.folder / f"log-{number}")
 
     def grown(self, number: int) -> int:
         """How many records and ends of transactions the progress of a process has, those of a transaction under way included."""
-        where = [TopicPartition(f"{self.plan.name}.progress", partition) for partition in SHARES[number]]
+        where = self.progress(number)
         while True:
             try:
                 return sum(self._consumer.get_watermark_offsets(each, timeout=30)[1] for each in where)
@@ -70,7 +75,7 @@ class Loop:
     def kill(self, rng: random.Random, records: Iterator[Sent]) -> None:
         """Feeds the records, and kills one of the processes meanwhile: at once, in or after its next transaction, or when it has killed
         itself. Starts it again, and feeds the rest."""
-        number, wanted = rng.randrange(len(SHARES)), rng.choice((0, 1, 1, 1, 2))
+        number, wanted = rng.randrange(self.count), rng.choice((0, 1, 1, 1, 2))
         victim, before = self.processes[number], self.grown(number)
         for _ in patiently():
             grown = self.grown(number) - before
