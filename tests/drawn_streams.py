@@ -184,7 +184,7 @@ def lines(dice: Dice, most: int = 40, start: int = BASE_MS, palette: Callable[[D
         at += dice.pick(LEAPS_MS if dice.chance(1) and dice.chance(1) else pace)
         offset = at + dice.pick((0, 0, 0, 0, 1, -1)) - (dice.pick(BACK_MS) if dice.chance(2) else 0)
         id_ = {} if dice.chance(1) else {"messageId": f"m{dice.below(number + 1) if dice.chance(2) else number}"}
-        record = drawn.record() | id_ | stamps(dice, offset)
+        record = id_ | drawn.record() | stamps(dice, offset)
         made.append(json.dumps(record, ensure_ascii=False).encode())
     return made
 

@@ -30,7 +30,7 @@ STEPS = ("after_poll", "mid_batch", "before_write", "after_write")
 """The steps of a lane's commit at which a run can be made to crash."""
 
 
-COUNTED = ("events", "duplicates", "late", "out_of_order", "clamped", "after_until")
+COUNTED = ("events", "duplicates", "late", "out_of_order", "clamped", "after_until", "linked", "conflicts")
 """The counts that oracle and engine both keep; of a batch after whose write the run crashed they are lost."""
 
 
@@ -155,7 +155,7 @@ class _Driver:
         return True
 
     def add(self, counts: Counts) -> None:
-        for name in ("records", "replayed", "after_until", "events", "persons", "duplicates", "late", "out_of_order", "clamped"):
+        for name in ("records", "replayed", "persons", *COUNTED):
             setattr(self.counts, name, getattr(self.counts, name) + getattr(counts, name))
         for name in ("rejects", "transitions", "triggers", "decisions"):
             getattr(self.counts, name).update(getattr(counts, name))

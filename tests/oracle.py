@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from operators.language import nodes as n
 from operators.plan.checked import Campaign, Plan, Segment
 from tests.oracle_calls import Event, Person, bucket, dig, instant, known, parts, spans, turns
-from tests.oracle_identity import Known, Merge, Rules
+from tests.oracle_identity import Known, Merge, Rules, rules_of
 
 Line = tuple[int, str, str, str, str]
 """Time in ms, person; then entered or exited, segment, cause; or trigger, campaign, template and address; or decision, campaign, reason."""
@@ -64,10 +64,10 @@ def decode(line: bytes, arrival: int, log_ms: int | None, wall_ms: int | None, r
         "no_name": record.get("type") == "track" and not record.get("event"),
         "bad_time": None in stamps.values(),
         "no_time": t is None,
-        "blocked_id": not rules.carried(record),
     }
-    wrong = known(*(reason for reason, is_so in refused.items() if is_so))
-    return wrong or placed(record, arrival, t, known(received, log_ms, wall_ms), rules)
+    return known(*(reason for reason, is_so in refused.items() if is_so)) or placed(
+        record, arrival, t, known(received, log_ms, wall_ms), rules
+    )
 
 
 def placed(record: dict[str, Any], arrival: int, t: int, receipt: int | None, rules: Rules) -> Event:
@@ -88,15 +88,15 @@ def placed(record: dict[str, Any], arrival: int, t: int, receipt: int | None, ru
 class Oracle:
     """A lane, record by record: `record`, `idle`, and last `settle`, which for a bounded input ends its time."""
 
-    def __init__(self, plan: Plan, until_ms: int | None = None, rules: Rules = OFF, undone: frozenset[int] = frozenset()) -> None:
-        self.plan, self.until_ms, self.rules, self.zone = plan, until_ms, rules, ZoneInfo(plan.timezone)
+    def __init__(self, plan: Plan, until_ms: int | None = None, rules: Rules | None = None, undone: frozenset[int] = frozenset()) -> None:
+        self.plan, self.until_ms, self.rules, self.zone = plan, until_ms, rules or rules_of(plan), ZoneInfo(plan.timezone)
         self.persons: dict[str, Person] = {}
         self.outcome = Outcome()
         self.latest = -math.inf
         self.known, self.undone = Known(), undone
-        """Who is who, and the places of the aliases that are as if they merged nobody."""
+        """Who is who, and the places of the aliases that are as if they had never come."""
         self.log: list[tuple[Event, float]] = []
-        """Every event that was met, with the latest time before it."""
+        """Every event that was met, with the latest time before it; an alias of two who are one is an event like others."""
         trees = {segment.id: [*parts(segment.when)] for segment in plan.segments}
         self.calls = [node for tree in trees.values() for node in tree if isinstance(node, n.Call)]
         self.held = {id_: [node for node in tree[::-1] if isinstance(node, n.Call) and node.name == "held"] for id_, tree in trees.items()}
@@ -117,6 +117,8 @@ class Oracle:
             self.outcome.rejects.append((offset, event))
         elif event is not None and self.until_ms is not None and event.t > self.until_ms:
             self.outcome.counts["after_until"] += 1
+        elif event is not None and not event.carried:
+            self.outcome.rejects.append((offset, "blocked_id"))
         elif event is not None:
             self.log.append((event, self.latest))
             self.meet(event)
@@ -127,46 +129,53 @@ class Oracle:
             self.part(event)
             return
         known_, left_out = self.known.linked(event.carried, self.rules.limits)
-        if event.previous and event.arrival not in self.undone:
+        if event.previous in known_.of(event.carried[0].text).texts:
+            self.log[-1:] = [(replace(past, previous=None), latest) for past, latest in self.log[-1:]]
+        elif event.previous:
             known_ = replace(known_, merges=(*known_.merges, Merge(event.carried[0].text, event.previous, event.arrival)))
         party = known_.of(event.carried[0].text)
-        linked = [self.persons[name] for name in party.lowest_first() if name in self.persons]
-        if any(self.repeats(person, event) for person in linked):
+        linked = [self.persons[name] for name in party.highest_first() if name in self.persons]
+        if any(self.repeats(person.events, event) for person in linked):
             self.outcome.counts["duplicates"] += 1
             return
         self.known = known_
         person = self.persons.setdefault(party.name.text, Person(party.name.text, self.zone, event.t))
+        told = {"conflicts": left_out, "linked": 0 if event.previous else len(linked) - (person in linked)}
+        self.outcome.counts.update({name: number for name, number in told.items() if number})
         self.outcome.conflicts += [(event.t, person.id, each.type, event.id) for each in event.carried[len(event.carried) - left_out :]]
         self.outcome.counts.update(self.take(person, event, [each for each in linked if each is not person]))
 
-    def repeats(self, person: Person, event: Event) -> bool:
-        return any(e.id == event.id and abs(e.t - event.t) < (self.plan.duplicates_ms or 0) for e in person.events)
+    def repeats(self, events: Sequence[Event], event: Event) -> bool:
+        return any(e.id == event.id and abs(e.t - event.t) < (self.plan.duplicates_ms or 0) for e in events)
 
     def take(self, person: Person, event: Event, lower: Sequence[Person] = ()) -> list[str]:
         """Applies an event, by which the `lower` persons become this one, and gives what it counts as."""
         watermark = self.latest - self.plan.lateness_ms
-        for each in (*lower, person):
-            self.pass_time(each, max(event.t, watermark))
+        moved = [each for other in lower for each in self.leave(other, event, watermark)]
+        moved = [each for i, each in enumerate(moved) if not self.repeats([*person.events, *moved[:i]], each)]
+        self.pass_time(person, max(watermark, *(each.t for each in (*moved, event))))
         told = {"events": True, "late": event.t < watermark, "out_of_order": event.t < person.clock, "clamped": event.clamped}
-        for each in lower:
-            self.move(each, person, event)
-        self.enter(person, event)
+        for each in (*moved, event):
+            self.enter(person, each)
+        for other in lower:
+            self.inherit(person, other)
         self.evaluate(person, person.clock, event)
         self.latest = max(self.latest, event.t)
         return [name for name, is_so in told.items() if is_so]
 
-    def move(self, lower: Person, person: Person, event: Event) -> None:
-        """One person leaves and is no more; its events become another's, behind what that one has; so do the facts of what was sent."""
+    def leave(self, lower: Person, event: Event, watermark: float) -> list[Event]:
+        """One who is no more leaves all segments; gives the history."""
+        self.pass_time(lower, max(event.t, watermark))
         lower.now = max(lower.clock, event.t)
         for segment in [segment.id for segment in self.plan.segments if segment.id in lower.entered]:
-            del lower.entered[segment]
-            self.tell(lower, segment, event.cause)
-        for each in lower.events:
-            if not self.repeats(person, each):
-                self.enter(person, each)
+            self.tell(lower, segment, event.cause, leaves=True)
+        del self.persons[lower.id]
+        return lower.events
+
+    def inherit(self, person: Person, lower: Person) -> None:
+        """The facts of what was sent stay."""
         person.sent = sorted([*person.sent, *lower.sent])
         person.admitted = {key: max(each.admitted.get(key, 0) for each in (person, lower)) for key in person.admitted | lower.admitted}
-        del self.persons[lower.id]
 
     def enter(self, person: Person, event: Event) -> None:
         """Puts an event into the history at its own time, the last to arrive; none lies after the clock."""
@@ -174,28 +183,36 @@ class Oracle:
         person.clock = max(person.clock, event.t)
 
     def part(self, event: Event) -> None:
-        """Undoes the merges between two persons, if any: they and all whom that parts are then as in a run without these merges."""
+        """Undoes the merges between two persons, if any: they and all whom that parts are then as in a run without these merges. The lane's
+        time does not go on."""
         ends = (event.carried[0].text, event.previous or "")
         undone = self.known.between(*ends)
         if not undone:
+            self.outcome.counts["duplicates"] += 1
             return
+        self.outcome.counts.update(["events", *(["clamped"] if event.clamped else [])])
         aside = self.without(undone)
         two = {aside.known.of(text) for text in ends}
         parted = {party.name.text for party in two.union(aside.known.parties()) - ({*self.known.parties()} - two)}
-        before = max(event.t, self.latest - self.plan.lateness_ms)
-        for name in parted & self.persons.keys():
-            self.pass_time(self.persons[name], before)
+        watermark = self.latest - self.plan.lateness_ms
+        before = max(event.t, watermark)
+        texts = self.known.of(ends[0]).texts | self.known.of(ends[1]).texts
+        for person in [person for person in self.persons.values() if person.id in texts]:
+            self.pass_time(person, before)
+            if person.id not in aside.persons:
+                person.events, person.held = [], {}
+                self.leave(person, event, watermark)
         for name in parted & aside.persons.keys():
             self.give_back(aside, aside.persons[name], event, before)
         self.known, self.undone = aside.known, aside.undone
-        self.latest = max(self.latest, event.t)
 
     def without(self, undone: frozenset[int]) -> Oracle:
-        """Another that has met all before the event at hand, and to which some aliases more have merged nobody."""
+        """Another that has met all before the event at hand, but for some aliases more."""
         aside = Oracle(self.plan, self.until_ms, self.rules, self.undone | undone)
         for past, latest in self.log[:-1]:
             aside.latest = latest
-            aside.meet(past)
+            if past.arrival not in aside.undone:
+                aside.meet(past)
         return aside
 
     def give_back(self, aside: Oracle, person: Person, event: Event, before: float) -> None:
@@ -251,8 +268,9 @@ class Oracle:
             self.tell(person, segment.id, cause)
         return changed
 
-    def tell(self, person: Person, segment: str, cause: str) -> None:
-        kind = "entered" if segment in person.entered else "exited"
+    def tell(self, person: Person, segment: str, cause: str, leaves: bool = False) -> None:
+        """Notes a transition; who leaves for another person leaves all its segments at once."""
+        kind = "exited" if leaves or segment not in person.entered else "entered"
         self.outcome.transitions.append((person.now, person.id, kind, segment, cause))
         self.outcome.seen.append(replace(person, entered=person.entered.copy(), held=person.held.copy()))
 

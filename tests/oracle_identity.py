@@ -5,10 +5,13 @@ Written from the specification alone, as `tests/oracle.py`, which moves the hist
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+
+from operators.plan.checked import Plan
 
 
 class Identifier(NamedTuple):
@@ -44,7 +47,8 @@ class Rules:
         given = [Identifier(type_, text) for type_, text in named if text]
         if not self.on:
             return tuple(each for each in given if each.type != "email")[:1]
-        return tuple(each for each in given if not self.blocks(each.text))
+        texts = [each.text for each in given]
+        return tuple(each for i, each in enumerate(given) if each.text not in texts[:i] and not self.blocks(each.text))
 
     def previous(self, record: dict[str, Any]) -> str | None:
         """The other person of an alias or unmerge between two values that both count."""
@@ -53,6 +57,13 @@ class Rules:
 
     def blocks(self, text: str) -> bool:
         return any(re.fullmatch(pattern, text, re.IGNORECASE) for pattern in self.blocked)
+
+
+def rules_of(plan: Plan) -> Rules:
+    """What a plan says; it gives limits by rank."""
+    if plan.identity is None:
+        return Rules(on=False)
+    return Rules({RANKS[rank]: most for rank, most in plan.identity.limits.items()}, (*BLOCKED, *plan.identity.blocked))
 
 
 def canonical(email: Any) -> str | None:
@@ -80,9 +91,13 @@ class Party(NamedTuple):
     def texts(self) -> frozenset[str]:
         return frozenset(each.text for each in self.known)
 
-    def lowest_first(self) -> list[str]:
+    def types(self) -> list[str]:
+        """The type of each value, of one that came with several the highest."""
+        return [*{each.text: each.type for each in sorted(self.known, key=rank)}.values()]
+
+    def highest_first(self) -> list[str]:
         """The values, by their type, then as they came."""
-        return [*dict.fromkeys(each.text for each in sorted(self.known, key=rank))]
+        return [*dict.fromkeys(each.text for each in sorted(self.known, key=rank, reverse=True))]
 
 
 @dataclass(frozen=True)
@@ -104,15 +119,22 @@ class Known:
         return [Party(max(base, key=rank), base) for base in ordered]
 
     def parties(self) -> list[Party]:
-        """The persons that there are: the merges lie over the links, and of two that one merges the higher names, else its target."""
-        found = self.bases()
+        """The persons that there are: the merges lie over the links. The highest identifier names, of several one that no merge made
+        another, of several the first that came."""
+        bases = self.bases()
+        groups, others = [[base] for base in bases], set[Party]()
         for merge in self.merges:
-            target, previous = party_of(found, merge.target), party_of(found, merge.previous)
+            target, previous = party_of(bases, merge.target), party_of(bases, merge.previous)
             if target != previous:
-                name = max(target.name, previous.name, key=rank)
-                found = [each for each in found if each not in (target, previous)]
-                found.append(Party(name, (*target.known, *previous.known)))
-        return found
+                others.add(previous)
+                one = [group for group in groups if target in group or previous in group]
+                groups = [group for group in groups if group not in one] + [[*dict.fromkeys([*itertools.chain(*one), target, previous])]]
+        came = {each.text: place for place, each in reversed([*enumerate(each for link in self.links for each in link)])}
+
+        def first(base: Party) -> tuple[int, bool, int]:
+            return rank(base.name), base not in others, -came.get(base.name.text, len(came))
+
+        return [Party(max(group, key=first).name, tuple(each for base in group for each in base.known)) for group in groups]
 
     def of(self, text: str) -> Party:
         """The person that a value belongs to."""
@@ -123,7 +145,7 @@ class Known:
         for left_out in range(len(carried)):
             kept = carried[: len(carried) - left_out]
             then = replace(self, links=(*self.links, tuple(kept)))
-            if all(len({each for each in base.known if each.type == type_}) <= limits[type_] for base in then.bases() for type_ in limits):
+            if all(base.types().count(type_) <= limits[type_] for base in then.bases() for type_ in limits):
                 return then, left_out
         return self, len(carried) - 1
 

@@ -219,15 +219,15 @@ CASES = {
         ("1000 a1 +gold i1", "3000 a1 -gold B3000", "3000 u1 +gold B3000"),
         {"u1": ["i2", "i1", "B3000"]},
     ),
-    "of equal times the higher of two that move is the later": Case(
+    "of equal times the lower of two that move is the later": Case(
         (
             said(1000, "identify", a="a2", email="e@x.example", tier="tin", id="i1"),
             said(1000, "identify", a="a1", tier="gold", id="i2"),
             said(3000, "identify", u="u1", a="a1", email="e@x.example"),
         ),
         ("gold",),
-        ("1000 a1 +gold i2", "3000 a1 -gold identify3000"),
-        {"u1": ["i2", "i1", "identify3000"]},
+        ("1000 a1 +gold i2", "3000 a1 -gold identify3000", "3000 u1 +gold identify3000"),
+        {"u1": ["i1", "i2", "identify3000"]},
     ),
     "an alias makes one of two users": Case(
         (said(0, "A", u="u2"), said(1000, "A", u="u1"), said(2000, "alias", u="u1", was="u2"), said(30_000, "A", u="u2")),
@@ -290,25 +290,25 @@ CASES = {
             "20000 u1 +a A20000",
             "10000 u2 -two time",
         ),
-        {"u1": ["B1000", "alias2000", "B4000", "A20000"], "u2": ["A0", "A3000"]},
+        {"u1": ["B1000", "B4000", "A20000"], "u2": ["A0", "A3000"]},
     ),
     "boundaries fire before an un-merge": Case(
         (said(0, "A", u="u2"), said(500, "alias", u="u1", was="u2"), said(5000, "unmerge", u="u1", was="u2"), said(6000, "B", u="u1")),
         ("soon",),
         ("0 u2 +soon A0", "500 u2 -soon alias500", "500 u1 +soon alias500", "1000 u1 -soon time"),
-        {"u1": ["alias500", "B6000"], "u2": ["A0"]},
+        {"u1": ["B6000"], "u2": ["A0"]},
     ),
     "a boundary at the instant of an un-merge is evaluated with it": Case(
         (said(0, "A", u="u2"), said(500, "alias", u="u1", was="u2"), said(1000, "unmerge", u="u1", was="u2"), said(6000, "B", u="u1")),
         ("soon",),
         ("0 u2 +soon A0", "500 u2 -soon alias500", "500 u1 +soon alias500", "1000 u1 -soon unmerge1000"),
-        {"u1": ["alias500", "B6000"], "u2": ["A0"]},
+        {"u1": ["B6000"], "u2": ["A0"]},
     ),
     "an un-merge of before the latest event comes at the clock": Case(
         (said(0, "alias", u="u1", was="u2"), said(9000, "A", u="u2"), said(3000, "unmerge", u="u1", was="u2"), said(9500, "B", u="u1")),
         ("a",),
         ("9000 u1 +a A9000", "9000 u1 -a unmerge3000", "9000 u2 +a unmerge3000"),
-        {"u1": ["alias0", "B9500"], "u2": ["A9000"]},
+        {"u1": ["B9500"], "u2": ["A9000"]},
     ),
     "an un-merge takes back the link that the merge kept from moving": Case(
         (
@@ -319,7 +319,7 @@ CASES = {
         ),
         ("a",),
         ("0 a1 +a A0", "1000 a1 -a alias1000", "1000 u1 +a alias1000"),
-        {"u1": ["A0", "alias1000", "B2000"]},
+        {"u1": ["A0", "B2000"]},
     ),
     "of a chain only what was undone parts": Case(
         (
@@ -332,7 +332,7 @@ CASES = {
         ),
         ("a",),
         ("0 u1 +a A0", "0 u1 -a x", "0 u2 +a x", "1000 u2 -a y", "1000 u3 +a y", "2000 u3 -a unmerge2000", "2000 u2 +a unmerge2000"),
-        {"u2": ["A0", "x", "B3000"], "u3": ["y", "B4000"]},
+        {"u2": ["A0", "x", "B3000"], "u3": ["B4000"]},
     ),
     "an un-merge of what was never merged changes nothing": Case(
         (said(0, "A", u="u1"), said(500, "A", u="u2"), said(1000, "unmerge", u="u1", was="u2"), said(1000, "unmerge", u="u1", was="u9")),
@@ -368,7 +368,7 @@ def test_an_un_merge_of_two_who_were_linked_since_gives_the_instants_of_the_link
 def test_repeats_that_a_merge_dropped_come_back_with_its_undoing() -> None:
     lines = [said(0, "A", u="u2", id="m"), said(0, "alias", u="u1", was="u2"), said(100, "B", u="u1", id="m")]
     assert histories(read(*lines)) == {"u1": ["m", "alias0"]}
-    assert histories(read(*lines, said(3000, "unmerge", u="u1", was="u2"))) == {"u1": ["alias0", "m"], "u2": ["m"]}
+    assert histories(read(*lines, said(3000, "unmerge", u="u1", was="u2"))) == {"u1": ["m"], "u2": ["m"]}
 
 
 def test_a_record_with_blocked_values_alone_is_a_reject() -> None:
