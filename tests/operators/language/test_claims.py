@@ -145,9 +145,11 @@ def close_rules(dice: Dice) -> dict[str, str]:
 
 
 def plan_of(rules: dict[str, str]) -> Plan:
-    """A plan of these rules, also of those that a plan would be refused for."""
+    """A plan of these rules, also of those that a plan would be refused for. Without links: who goes over to another is in none."""
     nodes = {id: rule(text, rules) for id, text in rules.items()}
-    return replace(make_plan({"s0": "everyone"}), segments=tuple(Segment(id, "", node, version(node)) for id, node in nodes.items()))
+    return replace(
+        make_plan({"s0": "everyone"}), identity=None, segments=tuple(Segment(id, "", node, version(node)) for id, node in nodes.items())
+    )
 
 
 def standings(plan: Plan, stream: list[bytes]) -> list[set[str]]:
