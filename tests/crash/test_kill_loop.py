@@ -154,7 +154,7 @@ def test_without_the_offset_filter_the_same_loop_finds_doubles(
     # come again.
     plan = write_plan(tmp_path, plan_name, duplicates="off")
     loop = Loop(broker, plan, tmp_path, ["--no-offset-filter", "--die", "after_write:1"])
-    torment(loop, stream, kills=3, seed=5, until=format_instant(until_ms))
+    torment(loop, stream, kills=10, seed=5, until=format_instant(until_ms))
 
     oracles = oracles_of(open_plan(plan), read_topic(broker, f"{plan_name}.events"), until_ms)
     found = problems(read_outputs(broker, plan_name), oracles)
