@@ -10,8 +10,9 @@ from operators.person import PersonStage
 from schemas.person import Person, new_person
 
 
-def rebuild(stage: PersonStage, id: str, past: Iterable[Past], watermark: int) -> Person:
-    """The person as these events made it, in the order of their numbers, up to the lane's watermark. Nothing is put out."""
+def rebuild(stage: PersonStage, id: str, past: Iterable[Past], watermark: int, now: int) -> Person:
+    """The person as these events made it, in the order of their numbers, up to the lane's watermark, and looked at at `now` where its clock
+    is not later. Nothing is put out."""
     p, emit, mismatched = new_person(id), Emit("", 1), stage.rules.mismatched
     # These comparisons were made before.
     before = mismatched.copy()
@@ -24,7 +25,8 @@ def rebuild(stage: PersonStage, id: str, past: Iterable[Past], watermark: int) -
         p.count = each.n
         linked.clear()
         emit.outputs.clear()
-    stage.advance(p, watermark, emit)
+    stage.advance(p, max(watermark, now + 1), emit)
+    p.clock = max(p.clock, now)
     mismatched.clear()
     mismatched.update(before)
     return p

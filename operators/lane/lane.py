@@ -269,7 +269,7 @@ class Lane:
             self._fire(watermark)
 
     def _unmerge(self, event: Event, counts: Counts) -> None:
-        """Takes a merge back. No time passes by that."""
+        """Takes a merge back: time passes for those who were merged, and not for the lane."""
         assert self._moves is not None
         found = self._moves.merges.undo(event)
         counts.events += found is not None

@@ -168,14 +168,16 @@ class Merges:
         for each in back:
             each.undone = event.message_id
         split = parts(group, merges)
+        watermark = self._meta.watermark if self._meta.watermark is not None else event.t
+        if back:
+            self._stage.meet(p, [], event, watermark, self._emit)
         if len(split) == 1:
             return [p] if back else None
-        return self._part(p, split, event)
+        return self._part(p, split, event, watermark)
 
-    def _part(self, p: Person, split: list[list[str]], event: Event) -> list[Person]:
+    def _part(self, p: Person, split: list[list[str]], event: Event, watermark: int) -> list[Person]:
         assert p.ties is not None
         group, merges, members = p.ties.linked, p.ties.merges, dict(p.members)
-        watermark = self._meta.watermark or 0
         rows = [explicit(each, p.id) for each in self._history.take(p.id, watermark)]
         found: list[Person] = []
         for names in sorted(split, key=lambda names: p.id not in names):
@@ -187,7 +189,8 @@ class Merges:
                 self._people.forget(name)
                 continue
             before = members if p.id in names else {}
-            q, past = self._anew(p, name, own, its, rows, watermark)
+            told = p.clock if name == p.id else event.t
+            q, past = self._anew(p, name, own, its, rows, watermark, event.t)
             if before and not self._history.keeps:
                 # There is nothing to make it of: it stays as it is.
                 p.ties, q = q.ties, p
@@ -195,13 +198,14 @@ class Merges:
             if not q.count:
                 self._people.forget(name)
             self._lead(own, name)
-            self._stage.differ(q, past, watermark, before, max(p.clock, q.clock, event.t), event, self._emit)
+            # Nothing comes out for a name at an instant before what came out for it.
+            self._stage.differ(q, past, watermark, before, max(q.clock, told), event, self._emit)
             found += [q] if q.count else []
         self._meta.persons += len(found) - 1
         return found
 
     def _anew(
-        self, p: Person, name: str, own: dict[str, Linked], merges: list[Merge], rows: list[Moving], watermark: int
+        self, p: Person, name: str, own: dict[str, Linked], merges: list[Merge], rows: list[Moving], watermark: int, now: int
     ) -> tuple[Person, list[Past]]:
         """A part of a merged person, made of its own rows; and these."""
         if len(own) == 1:
@@ -214,9 +218,7 @@ class Merges:
         its.sort(key=lambda each: each.kept.n)
         self._history.put(name, its)
         past = [past_of(name, each) for each in its if is_seen(each.kept)]
-        q = rebuild(self._stage, name, past, watermark)
-        if not q.count:
-            q.clock = p.clock
+        q = rebuild(self._stage, name, past, watermark, now)
         q.count = max(q.count, sum(each.count for each in own.values()))
         q.layout, q.sent, q.entries = p.layout, list(p.sent), dict(p.entries)
         q.rank, q.came, q.ties = own[name].rank, own[name].came, Ties(None, own, merges)

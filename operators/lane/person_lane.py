@@ -102,15 +102,14 @@ class PersonLane(Lane):
             # There is nothing to make it of: it stays as it is.
             return
         past = [Past(each.n, each.event, each.watermark, each.linked) for each in told.rows]
-        q = rebuild(self._stage, name, past, self._now(told))
-        if not q.count:
-            q.clock = max(p.clock, told.event.t)
+        self._stage.meet(p, [], told.event, self._now(told), self._emit)
+        q = rebuild(self._stage, name, past, self._now(told), told.event.t)
         q.count = max(q.count, told.count)
         q.layout, q.sent, q.entries = p.layout, p.sent, p.entries
         self._history.take(name, self._now(told))
         self._size += self._history.put(name, [row_of(each) for each in past])
         self._people.put(q)
-        self._stage.differ(q, past, told.watermark, p.members, max(p.clock, q.clock, told.event.t), told.event, self._emit)
+        self._stage.differ(q, past, told.watermark, p.members, max(p.clock, q.clock), told.event, self._emit)
         if told.count:
             self._people.arm(q, self._writes)
         else:

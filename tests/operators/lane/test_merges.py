@@ -184,11 +184,11 @@ def test_with_less_history_it_works_as_far_as_that_goes(settings: dict[str, Any]
 
 
 def same(store: Store) -> dict[str, Any]:
-    """Of each person all that is not told by what it was sent; and its history."""
+    """Of each person all that is not told by what it was sent, but for the clock, which an unmerge moves; and its history."""
     found = {}
     for id, p in persons(store).items():
         history = [(name, each) for name, each in read_history(store, id)]
-        found[id] = (p.clock, p.count, p.members, p.slots, p.traits, p.entered, sorted(p.heap), p.rank, linked_in(p).known.keys(), history)
+        found[id] = (p.count, p.members, p.slots, p.traits, p.entered, sorted(p.heap), p.rank, linked_in(p).known.keys(), history)
     return found
 
 
@@ -265,3 +265,21 @@ def test_neither_batches_nor_crashes_make_a_difference(
     assert whole.store.scan(b"p", b"q", 1000) == broken.store.scan(b"p", b"q", 1000)
     assert whole.store.scan(b"h", b"i", 1000) == broken.store.scan(b"h", b"i", 1000)
     assert number_of_persons(whole) == len(persons(whole.store))
+
+
+SOON = {"soon": "did('A', within='1s')"}
+
+
+@pytest.mark.parametrize("other", [[record(0, user="v")], []], ids=["known", "unknown"])
+def test_what_is_due_before_an_unmerge_happens_first(other: list[dict[str, Any]]) -> None:
+    mine = record(0, "B", user="u") if other else record(0, user="u")
+    given = [mine, *other, says("alias", 0.001, "u", "v"), says("unmerge", 5, "u", "v"), record(6, "B", user="u")]
+    last = [(time, *rest) for time, *rest in came(ran(given, SOON)) if time > 0.001]
+    assert [each[:4] for each in last] == [(1.0, "u", "exited", "soon")]
+
+
+@pytest.mark.parametrize(("at", "parted"), [(1.0, ["u exited", "v entered"]), (1.001, ["u exited"])], ids=["in time", "over"])
+def test_the_parts_are_as_they_are_at_the_unmerge(at: float, parted: list[str]) -> None:
+    given = [record(0.001, "B", user="u"), record(0.001, user="v"), says("alias", 0.5, "u", "v"), says("unmerge", at, "u", "v", "m")]
+    run = ran(given, SOON)
+    assert [f"{person} {kind}" for time, person, kind, *_, cause in came(run) if (time, cause) == (at, "m")] == parted
