@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from operators.clean.email import canonical_email, email_key
 from operators.language.patterns import compile_pattern
-from schemas.event import MAX_ID_LENGTH, Event
+from schemas.event import Event
 from schemas.person import ANONYMOUS_ID, EMAIL, USER_ID
 
 BLOCKED = ("[0-]*", "-1", "null", "undefined", "anonymous", "guest")
@@ -66,6 +67,5 @@ def email_of(event: Event) -> str | None:
     email = event.properties.get("email")
     if type(email) is not str:
         return None
-    email = email.strip().lower()
-    name, at, domain = email.partition("@")
-    return email if name and at and domain and len(email) <= MAX_ID_LENGTH else None
+    canonical = canonical_email(email)
+    return None if canonical is None else email_key(canonical)

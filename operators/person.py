@@ -6,11 +6,12 @@ first every boundary before the event, each at its own instant, then the event, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from heapq import heappop
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from operators.clean.companions import RAW
 from operators.decide import Decide
 from operators.emit import Emit
 from operators.language.compile import compile_rules
@@ -171,28 +172,32 @@ class PersonStage:
 
     def _traits(self, p: Person, event: Event) -> int:
         """Takes the traits of an identify event over; gives the rules that read one that changed."""
-        dirty, t, traits, masks = 0, event.t, p.traits, self.rules.traits
-        for name, value in event.properties.items():
-            kept = traits.get(name)
-            if kept is None:
-                traits[name] = [t, value]
-            elif t >= kept[0]:
-                kept[0] = t
-                kept[1] = value
-            else:
-                continue
-            dirty |= masks.get(name, 0)
+        dirty, t, brought = 0, event.t, event.properties
+        for name, value in brought.items():
+            dirty |= self._take(p, name, t, value, brought)
         return dirty
 
     def _inherited(self, p: Person, traits: dict[str, list[Any]]) -> int:
         """Takes traits over that are no older than the person's; gives the rules that read one that changed."""
         dirty = 0
         for name, (t, value) in traits.items():
-            kept = p.traits.get(name)
-            if kept is None or t >= kept[0]:
-                p.traits[name] = [t, value]
-                dirty |= self.rules.traits.get(name, 0)
+            dirty |= self._take(p, name, t, value, traits)
         return dirty
+
+    def _take(self, p: Person, name: str, t: int, value: Any, brought: Container[str]) -> int:
+        """Takes a trait over that is no older than the person's. The raw value beside it comes and goes with it."""
+        traits, masks = p.traits, self.rules.traits
+        if name.endswith(RAW) and (of := traits.get(name[: -len(RAW)])) is not None and of[0] > t:
+            return 0
+        kept = traits.get(name)
+        if kept is not None and t < kept[0]:
+            return 0
+        traits[name] = [t, value]
+        raw = name + RAW
+        if raw in traits and raw not in brought:
+            del traits[raw]
+            return masks.get(name, 0) | masks.get(raw, 0)
+        return masks.get(name, 0)
 
     def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit, plan: str | None = None, only: int = -1) -> bool:
         """Computes the rules of the mask and those that refer to what changes, of these the ones of the mask `only`; true where a segment

@@ -144,6 +144,56 @@ Chance = Annotated[
 Rule = Annotated[str, Field(description="A rule: one expression of the rule language, such as did('Order Completed', within='30d').")]
 
 
+CleanKind = Literal["text", "email", "phone", "name", "name_part", "address", "country", "language", "currency", "date", "off"]
+CLEAN_KINDS: dict[CleanKind, str] = {
+    "text": "trimmed, in NFC; so are all strings, also in lists and objects",
+    "email": "the domain in lower case and in ASCII (IDNA 2008); with a verdict beside it",
+    "phone": "E.164, such as +4930123456, read as dialled in the country",
+    "name": "a whole name: first names first, in upper and lower case",
+    "name_part": "a first or last name alone, in upper and lower case",
+    "address": "an object of street, city, state, postalCode and country, by the format of the country",
+    "country": "two letters of ISO 3166-1, of codes and names",
+    "language": "a tag of BCP 47, such as de-AT, of tags, locales and names",
+    "currency": "three letters of ISO 4217, of codes, signs and names",
+    "date": "YYYY-MM-DD, of dates as people write them; 3/4/1990 is read as in the country",
+    "off": "left as it is",
+}
+"""What a trait can be cleaned as."""
+CLEANED_TRAITS: dict[str, CleanKind] = {
+    "email": "email",
+    "phone": "phone",
+    "name": "name",
+    **dict.fromkeys(("firstName", "first_name", "lastName", "last_name"), "name_part"),
+    "address": "address",
+    **dict.fromkeys(("birthday", "dateOfBirth", "date_of_birth"), "date"),
+    "country": "country",
+    **dict.fromkeys(("language", "locale"), "language"),
+    "currency": "currency",
+}
+"""Traits that are cleaned unless a plan says otherwise: the names of Segment's spec, and those that stand beside them everywhere."""
+
+
+def _clean(value: object) -> object:
+    """YAML 1.1 reads `off` as false."""
+    if value is False or value == "off":
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"`clean` must be off, or a mapping of traits to kinds; got {_told(value)}")  # noqa: TRY004 - as above
+    return {name: "off" if kind is False else kind for name, kind in value.items()}
+
+
+Clean = Annotated[
+    dict[str, CleanKind],
+    BeforeValidator(_clean),
+    WithJsonSchema(
+        {
+            "anyOf": [{"enum": ["off", False]}, {"type": "object", "additionalProperties": {"enum": [*CLEAN_KINDS, False]}}],
+            "examples": [{"mobile": "phone", "nickname": "off"}],
+        }
+    ),
+]
+
+
 class CapFile(PlanModel):
     """A frequency cap."""
 
@@ -215,6 +265,13 @@ class PlanFile(PlanModel):
         Field(description="How userIds, e-mail addresses and anonymousIds of one person are linked; `off`: a person is one of these ids."),
     ] = IdentityFile()
     holdout: Annotated[Share, Field(description="The share of persons that no campaign sends to, for comparison.")] = 0.0
+    country: Annotated[
+        str | None,
+        Field(description="The country (ISO 3166-1) whose phone numbers, dates and addresses are meant where a person tells none."),
+    ] = None
+    clean: Annotated[
+        Clean, Field(description="What traits are cleaned as, beside those that always are, and by them expected; `off`: nothing is.")
+    ] = {}
     caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unicodedata import normalize
 
 _EDGES = (
@@ -21,3 +22,19 @@ def clean_text(value: str) -> str:
     if value.isascii():
         return value.strip(_EDGES)
     return normalize("NFC", value).strip(_EDGES)
+
+
+def clean_texts(value: Any) -> Any:
+    """The value with every string in it cleaned, also in lists and objects; names stay.
+
+    >>> clean_texts({"tags": [" new ", 1]})
+    {'tags': ['new', 1]}
+    """
+    kind = type(value)
+    if kind is str:
+        return clean_text(value)
+    if kind is list:
+        return [clean_texts(item) for item in value]
+    if kind is dict:
+        return {name: clean_texts(item) for name, item in value.items()}
+    return value

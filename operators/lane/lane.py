@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from operators.change import Difference
+from operators.clean.clean import Clean
 from operators.decode import decode
 from operators.duplicates.decisions import REFUSED
 from operators.duplicates.watch import watch_of
@@ -77,6 +78,7 @@ class Lane:
         self._meta = read_meta(plan, store, partition, until_ms)
         self._stage = stage if stage is not None else PersonStage(plan)
         self._rows = publish_missing(self._meta, store, publisher)
+        self._clean = Clean(plan.clean) if plan.clean is not None else None
         self._timers = Timers(store)
         self._people = People(store, self._meta, self._timers, self._adopt)
         self._history = History(plan, store)
@@ -136,7 +138,7 @@ class Lane:
     def _records(self, batch: Batch, total: Counts) -> None:
         """Applies the records of a batch that were not applied before."""
         middle = batch.records[len(batch.records) // 2][0] if batch.records else None
-        meta, wall_ms, until, tracking = self._meta, batch.wall_ms, self._until, self._tracking
+        meta, wall_ms, until, tracking, clean = self._meta, batch.wall_ms, self._until, self._tracking, self._clean
         for offset, log_ms, raw in batch.records:
             if offset <= meta.offset:
                 total.replayed += 1
@@ -147,6 +149,8 @@ class Lane:
             if tracking is not None and type(event) is Event and (until is None or event.t <= until):
                 event = tracking.keep(event, raw, self._emit)
             if type(event) is Event and (until is None or event.t <= until):
+                if clean is not None and (found := clean.clean(event)):
+                    clean.count(found, event, raw, self._emit)
                 refused = self._event(event, total)
                 if refused is not None:
                     self._aside(refused, raw, offset, log_ms)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from operators.language.nodes import Node
 from schemas.person import ANONYMOUS_ID, EMAIL, USER_ID
-from schemas.plan import BreachAction
+from schemas.plan import CLEANED_TRAITS, BreachAction, CleanKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +102,19 @@ class TrackingPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanPlan:
+    """What traits are cleaned as, those that identify events are expected to have, and the country that is meant where none is told."""
+
+    kinds: Mapping[str, CleanKind] = field(default_factory=lambda: CLEANED_TRAITS)
+    expected: tuple[str, ...] = ()
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
-    `history_ms`, `duplicates_ms` and `identity` are None where they are switched off, `tracking` where there is no tracking plan,
+    `history_ms`, `duplicates_ms`, `identity` and `clean` are None where they are switched off, `tracking` where there is no tracking plan,
     `duplicate_persons` where nobody looks for them. `version` is the hash of everything here that can change an outcome.
     """
 
@@ -122,3 +131,4 @@ class Plan:
     tracking: TrackingPlan | None = None
     duplicate_persons: DuplicatePersons | None = None
     identity: Identity | None = Identity()
+    clean: CleanPlan | None = CleanPlan()

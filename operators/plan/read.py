@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from operators.cases.checked import Case
 from operators.cases.read import is_case_file, read_cases
+from operators.clean.countries import countries
 from operators.duplicates.find import REVIEW_AT
 from operators.identify import blocked_by
 from operators.language.canonical import canonical, meaning, version
@@ -28,13 +29,13 @@ from operators.language.claims import settled
 from operators.language.durations import parse_duration, shortened, ticked
 from operators.language.nodes import Node
 from operators.language.parse import parse
-from operators.plan.checked import LIMITS, Campaign, Cap, DuplicatePersons, Identity, Plan, Segment, Send, Step, TrackingPlan
+from operators.plan.checked import LIMITS, Campaign, Cap, CleanPlan, DuplicatePersons, Identity, Plan, Segment, Send, Step, TrackingPlan
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
 from schemas.person import RANKS
-from schemas.plan import CAMPAIGN_ID, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
+from schemas.plan import CAMPAIGN_ID, CLEANED_TRAITS, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
 
 NOT_RUN = {"models.yaml": "models"}
 """Files that a plan can have, but that this version does not run: empty ones are taken."""
@@ -345,6 +346,7 @@ class _Settings:
         self.caps = tuple(self._caps())
         self.duplicate_persons = self._duplicate_persons()
         self.identity = self._identity()
+        self.clean = self._clean()
 
     def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: TrackingPlan | None) -> Plan:
         """The plan of these settings."""
@@ -359,8 +361,8 @@ class _Settings:
             "duplicate_persons": self.duplicate_persons,
             "identity": self.identity,
         }
-        version = _version(values, segments, campaigns, changes_events(tracking))
-        return Plan(**values, segments=segments, campaigns=campaigns, version=version, tracking=tracking)
+        version = _version(values, segments, campaigns, changes_events(tracking), self.clean)
+        return Plan(**values, segments=segments, campaigns=campaigns, version=version, tracking=tracking, clean=self.clean)
 
     def _duration(self, key: str, default: str) -> int:
         return self._reading.duration("plan.yaml", self._tree, (key,), self._raw.get(key, default), least=0)
@@ -409,6 +411,20 @@ class _Settings:
                 return Identity()
         known = {rank: number for rank, number in most.items() if isinstance(number, int)}
         return Identity({**LIMITS, **known}, tuple(patterns))
+
+    def _clean(self) -> CleanPlan | None:
+        country, traits = self._raw.get("country"), self._raw.get("clean", {})
+        if isinstance(country, str) and country not in countries():
+            hint = nearest(country, countries()) if len(country) == 2 else ""
+            place = self._tree.at(("country",))
+            self._reading.find(
+                "plan.yaml", place, f"`country` must be two letters of ISO 3166-1, such as DE; got {shortened(country)}{hint}"
+            )
+        if not isinstance(traits, dict):
+            return None
+        kinds: dict[str, Any] = {name: "off" if kind is False else kind for name, kind in traits.items()}
+        expected = tuple(name for name, kind in kinds.items() if kind != "off")
+        return CleanPlan({**CLEANED_TRAITS, **kinds}, expected, country if isinstance(country, str) else None)
 
     def _caps(self) -> Iterable[Cap]:
         caps = self._raw.get("caps")
@@ -487,7 +503,9 @@ class _Start:
 # --- small parts ----------------------------------------------------------------------------------------------------------------------
 
 
-def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: Any) -> str:
+def _version(
+    values: dict[str, Any], segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: Any, clean: CleanPlan | None
+) -> str:
     """16 hex digits of a hash over everything that can change an outcome; titles cannot."""
     duplicates: DuplicatePersons | None = values["duplicate_persons"]
     identity: Identity | None = values["identity"]
@@ -504,6 +522,8 @@ def _version(values: dict[str, Any], segments: tuple[Segment, ...], campaigns: t
     } | ({"tracking": tracking} if tracking else {})
     if duplicates is not None:
         told["duplicate_persons"] = [duplicates.review, duplicates.merge]
+    if clean != CleanPlan():
+        told["clean"] = None if clean is None else (sorted(clean.kinds.items()), clean.country)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

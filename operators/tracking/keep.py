@@ -16,7 +16,7 @@ from operators.emit import Emit
 from operators.language.check import ALWAYS_KNOWN
 from operators.plan.checked import TrackingPlan
 from operators.tracking.breaches import UNKNOWN, Breach, Tracked, written
-from operators.tracking.sources import MOST_SOURCES, OTHER, source_of
+from operators.tracking.sources import Sources
 from schemas.counts import Quality
 from schemas.event import Event
 from schemas.output import Reject
@@ -33,7 +33,7 @@ class Tracking:
     def __init__(self, plan: TrackingPlan) -> None:
         self._events = {event.name: Tracked(event) for event in plan.events}
         self._on_unknown = plan.on_unknown
-        self._sources: set[str] = set()
+        self._sources = Sources()
 
     def keep(self, event: Event, raw: bytes, emit: Emit) -> Event | Reject:
         """The event as it is taken, changed in place, or why it is not; `raw` is the record that it came in. What is found is counted."""
@@ -66,11 +66,7 @@ class Tracking:
         return event
 
     def _count(self, event: Event, raw: bytes, outcome: str, found: Iterable[tuple[str, str]], emit: Emit) -> None:
-        source = source_of(raw)
-        if source not in self._sources:
-            if len(self._sources) >= MOST_SOURCES:
-                source = OTHER
-            self._sources.add(source)
+        source = self._sources.of(raw)
         for field, problem in found:
             emit.quality(event.t, Quality(source, field, problem, outcome))
 

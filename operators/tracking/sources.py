@@ -32,6 +32,22 @@ class _Sent(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Sent).decode
 
 
+class Sources:
+    """The sources that a lane tells apart."""
+
+    def __init__(self) -> None:
+        self._met: set[str] = set()
+
+    def of(self, raw: bytes) -> str:
+        """The source of a record, `other` where too many were met before it."""
+        source = source_of(raw)
+        if source not in self._met:
+            if len(self._met) >= MOST_SOURCES:
+                return OTHER
+            self._met.add(source)
+        return source
+
+
 def source_of(raw: bytes) -> str:
     """The `context.library.name` of a record, `none` where it says nothing, `other` where that is no such name.
 

@@ -13,7 +13,7 @@ from operators.clean.email import _PLAIN, _validated, canonical_email, email_key
 from operators.clean.text import clean_text
 
 PUBLISHED = [json.loads(line) for line in Path(__file__).with_name("email_validator.jsonl").read_text(encoding="utf-8").splitlines()]
-"""`[text, canonical form or null]`: the tables of `tests/test_syntax.py` of email-validator 2.4.0 (The Unlicense), those of pyIsEmail
+"""`[text, canonical form or null]`: the tables of the tests of email-validator 2.4.0 for syntax (The Unlicense), those of pyIsEmail
 and of RFC 6532 among them. Addresses that its options alone let through are null: quoted local parts, numbers as domains."""
 
 OURS = {
