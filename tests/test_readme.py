@@ -35,7 +35,7 @@ from operators.language.calls import CALLS
 from operators.language.calls.events import FILTERS
 from operators.language.nodes import CallRow, Parameter
 from schemas.output import DECISION_REASONS, REJECT_REASONS
-from schemas.plan import BREACH_ACTIONS
+from schemas.plan import BREACH_ACTIONS, CLEAN_KINDS, CLEANED_TRAITS
 from tests.command import ROOT, WAIT_S, beckon, ended, environment, lines, outputs, until
 from tests.kafka_broker import Broker
 
@@ -152,6 +152,15 @@ def reasons_table(reasons: Mapping[Any, str]) -> str:
     return table(("reason", "meaning"), *((f"`{reason}`", meaning) for reason, meaning in reasons.items()))
 
 
+def kinds_table() -> str:
+    """What traits are cleaned as."""
+    rows = (
+        (f"`{kind}`", form, ", ".join(f"`{name}`" for name, of in CLEANED_TRAITS.items() if of == kind))
+        for kind, form in CLEAN_KINDS.items()
+    )
+    return table(("kind", "form", "traits"), *rows)
+
+
 def breaches_table() -> str:
     """What can become of an event that breaks the tracking plan."""
     return table(("outcome", "what it does"), *((f"`{action}`", meaning) for action, meaning in BREACH_ACTIONS.items()))
@@ -164,6 +173,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "decisions": lambda: reasons_table(DECISION_REASONS),
     "rejects": lambda: reasons_table(REJECT_REASONS),
     "breaches": breaches_table,
+    "kinds": kinds_table,
 }
 """What stands between the markers of each name."""
 
@@ -196,6 +206,7 @@ TRIED = (
     "Audits",
     "Changing a plan",
     "Records that could not be used",
+    "Clean data",
     "Persons that are probably one",
 )
 ON_KAFKA = "On Kafka"

@@ -35,7 +35,8 @@ def counted(store: Store) -> Counted:
         kinds = ((id, zip(("entered", "exited"), row, strict=True)) for id, row in day.segments.items())
         changes = Counter({(id, kind): n for id, row in kinds for kind, n in row if n})
         found[number] = (changes, flat(day.moves), flat(day.campaigns))
-    return found
+    # What was found in data is counted on days of its own.
+    return {number: counts for number, counts in found.items() if any(counts)}
 
 
 def flat(rows: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
