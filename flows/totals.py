@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from operators.instants import format_instant
-from schemas.counts import Counts
+from schemas.counts import CLEANED, Counts
 
 NUMBERS = (
     "records",
@@ -104,7 +104,8 @@ def summary_line(total: Counts, seconds: float) -> str:
     if total.duplicates:
         parts.append(numbered(total.duplicates, "duplicate"))
     others = {"linked": total.linked, "late": total.late, "after --until": total.after_until, "applied before": total.replayed}
-    others |= {"problems in data": total.quality.total(), "filled": total.filled, "still to fill": total.to_fill}
+    problems = sum(number for found, number in total.quality.items() if found.outcome != CLEANED)
+    others |= {"problems in data": problems, "filled": total.filled, "still to fill": total.to_fill}
     parts += [f"{number:,} {name}" for name, number in others.items() if number]
     return f"{numbered(total.events, 'event')} in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {', '.join(parts)}"
 

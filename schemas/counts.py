@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
+CLEANED = "cleaned"
+"""The outcome where nothing is wrong any more."""
+
 
 class Quality(NamedTuple):
     """What was found in the data of events, to be counted: where they come from (the library that sent them), in which field (of few

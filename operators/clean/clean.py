@@ -19,7 +19,7 @@ from operators.clean.verdict import email_verdict
 from operators.emit import Emit
 from operators.plan.checked import CleanPlan
 from operators.tracking.sources import Sources
-from schemas.counts import Quality
+from schemas.counts import CLEANED, Quality
 from schemas.event import Event
 
 OTHER = "*"
@@ -50,7 +50,7 @@ class Clean:
         """Counts what was found in an event; `raw` is the record that it came in."""
         source = self._sources.of(raw)
         for field, problem in found:
-            emit.quality(event.t, Quality(source, field, problem, "cleaned" if problem == "changed" else "kept"))
+            emit.quality(event.t, Quality(source, field, problem, CLEANED if problem == "changed" else "kept"))
 
     def clean(self, event: Event) -> list[Found]:
         """Cleans an event in place, and gives what was found in it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import json
 from typing import Any
 
 import pytest
@@ -11,9 +13,12 @@ from hypothesis import strategies as st
 
 from operators.clean.clean import Clean, Found
 from operators.clean.companions import RAW, VERDICT
+from operators.lane.stats import read_days
 from operators.plan.checked import CleanPlan
 from schemas.event import Event
 from schemas.plan import CLEANED_TRAITS
+from tests.audited import persons_of
+from tests.harness import make_plan, run_engine
 from tests.operators.clean.test_kinds import OTHERS, VALUES
 
 
@@ -115,3 +120,54 @@ def test_what_came_is_there_still(traits: dict[str, Any]) -> None:
         if not name.endswith((RAW, VERDICT)):
             assert value == properties.get(name + RAW, value) or value == properties[name]
             assert value == (properties[name + RAW] if properties[name] != value else properties[name])
+
+
+def said(id: str, second: int, **record: Any) -> bytes:
+    return json.dumps({"type": "identify", "messageId": id, "timestamp": f"2026-01-05T00:00:{second:02d}Z", **record}).encode()
+
+
+def test_in_a_lane_rules_see_what_is_clean_and_what_is_found_is_counted() -> None:
+    plan = make_plan(
+        {
+            "reachable": "trait.email_verdict.syntax == 'valid' and trait.phone == '+491711234567'",
+            "changed": "trait.phone_raw == '0171 1234567'",
+        },
+        country="DE",
+        clean={"mobile": "phone"},
+    )
+    sent = {"context": {"library": {"name": "shop"}}, "userId": "u"}
+    run = run_engine(plan, [said("m", 0, traits={"email": "a@b.de", "phone": "0171 1234567", "country": "Atlantis"}, **sent)])
+    assert {"reachable", "changed"} == {segment for _, _, _, segment, _ in run.transitions}
+    ((_, day),) = ((number, day) for number, day in read_days(run.store) if day.quality)
+    found = [("phone", "changed", "cleaned"), ("country", "invalid", "kept"), ("mobile", "missing", "kept")]
+    assert day.quality == {"shop": {json.dumps(each, separators=(",", ":")): 1 for each in found}}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_the_raw_value_goes_with_its_value_whatever_the_order(order: tuple[int, ...]) -> None:
+    plan = make_plan({"raw": "trait.tier_raw is not None", "gold": "trait.tier == 'gold'"}, lateness="1m")
+    tiers = ["silver ", "gold", "tin "]
+    lines = [said(f"m{i}", i, userId="u", traits={"tier": tiers[i]}) for i in range(3)]
+    run = run_engine(plan, [lines[i] for i in order])
+    (person,) = persons_of(run.store)
+    assert {name: value for name, (_, value) in person.traits.items()} == {"tier": "tin", "tier_raw": "tin "}
+    run = run_engine(plan, [lines[i] for i in order if i < 2])
+    (person,) = persons_of(run.store)
+    assert {name: value for name, (_, value) in person.traits.items()} == {"tier": "gold"}
+
+
+def test_two_spellings_of_one_mailbox_are_one_person() -> None:
+    plan = make_plan({"two": "trait.a == 1 and trait.b == 1"})
+    run = run_engine(
+        plan,
+        [
+            said("m1", 1, anonymousId="x", traits={"email": "Anna.Smith@googlemail.com", "a": 1}),
+            said("m2", 2, anonymousId="y", traits={"email": "annasmith+shop@GMAIL.com", "b": 1}),
+        ],
+    )
+    assert [(person, kind, segment) for _, person, kind, segment, _ in run.transitions] == [("annasmith@gmail.com", "entered", "two")]
+
+
+def test_a_plan_can_leave_all_as_it_is() -> None:
+    plan = make_plan({"untidy": "trait.tier == 'gold '"}, clean="off")
+    assert [line[3] for line in run_engine(plan, [said("m", 0, userId="u", traits={"tier": "gold "})]).transitions] == ["untidy"]
