@@ -13,6 +13,7 @@ import msgspec
 
 from flows.connectors.memory import MemoryOutput
 from flows.lane_step import lane_folder
+from operators.clean.companions import is_companion
 from operators.lane.keys import META, Meta
 from operators.lane.people import person_of
 from operators.lane.rocks import open_live
@@ -151,4 +152,4 @@ def state_problems(plan: Plan, states: Mapping[int, State], oracles: Oracles) ->
 
 
 def _values(person: Person) -> dict[str, Any]:
-    return {name: value for name, (_, value) in person.traits.items()}
+    return {name: value for name, (_, value) in person.traits.items() if not is_companion(name, person.traits)}
