@@ -168,6 +168,13 @@ def changes_of(transitions: Iterable[Transition]) -> list[Change]:
     )
 
 
+def members(changes: Iterable[Change]) -> set[str]:
+    """The numbers of the persons who are in `warm_leads` after these changes, whatever they are named by."""
+    last = {(person, change): t for person, t, change, _ in sorted(changes)}
+    inside = {person for person, change in last if change == "entered" and last[person, "entered"] > last.get((person, "exited"), -1)}
+    return {person.removesuffix("@example.com")[1:] for person in inside}
+
+
 def digests(transitions: Iterable[Transition]) -> dict[str, tuple[int, str]]:
     """The number and a hash of the transitions of each segment, whatever their order: equal for equal runs."""
     numbers: Counter[str] = Counter()

@@ -17,7 +17,9 @@ import bisect
 import itertools
 import json
 import random
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,6 +44,7 @@ AGENTS = (
 )
 HOURS = (3, 2, 1, 1, 1, 2, 4, 6, 8, 9, 9, 9, 10, 10, 9, 9, 9, 10, 12, 14, 15, 13, 9, 5)
 PRODUCTS = 600
+USER = re.compile(rb'"userId":"u(\d+)"')
 
 Planned = tuple[int, int, int, int, str, int, int]
 """Arrival and its serial number (together the order of the log), event time, person, event name, product, and a reference: the number of
@@ -216,6 +219,23 @@ def stamp(t: int) -> str:
     day, rest = divmod(t, DAY_MS)
     seconds, ms = divmod(rest, 1000)
     return f"2026-03-{FIRST_DAY + day:02d}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
+
+
+ANONYMOUS = 4
+"""So many first events of a person come without its `userId`, where they are as browsers send them."""
+
+
+def as_browsers_send(records: Iterable[bytes]) -> Iterator[bytes]:
+    """The same events with the ids that a browser knows: an `anonymousId` with each, the `userId` from the person's fifth on. An address is
+    as people type it."""
+    met: Counter[bytes] = Counter()
+    for record in records:
+        user = USER.search(record)
+        assert user is not None
+        met[user[1]] += 1
+        known = user[0] + b"," if met[user[1]] > ANONYMOUS else b""
+        sent = record.replace(user[0], known + b'"anonymousId":"a%b"' % user[1], 1)
+        yield sent.replace(b"@example.com", b"@Example.COM ", 1)
 
 
 def cached(events: int, persons: int, seed: int = SEED, folder: Path = CACHE) -> tuple[Path, Shape]:

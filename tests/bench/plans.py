@@ -3,6 +3,7 @@
     one_rule        viewed and not bought within 7 days; no history, no duplicate check: what the peers do
     one_rule_full   the same with both
     twenty          20 segments, 10 of them depend on time, with history, duplicate check and timers
+    twenty_plain    `twenty` over events as they come: no data is cleaned, no ids are linked
     two_hundred     these and 180 more, by category, brand, price, total, frequency, mail and city, as a shop grows them: each reads
                     events that occur
     latency         `twenty`, and a campaign that answers each view, so that each view gives a trigger
@@ -105,6 +106,7 @@ PLANS: dict[str, tuple[str, Callable[[], Segments]]] = {
     "one_rule": (BARE, one_rule),
     "one_rule_full": (FULL, one_rule),
     "twenty": (FULL, twenty),
+    "twenty_plain": (FULL + "clean: off\nidentity: off\n", twenty),
     "two_hundred": (FULL, two_hundred),
     "latency": (FULL, twenty),
 }

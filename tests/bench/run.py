@@ -6,6 +6,8 @@
     c   Quix Streams, one rule, exactly-once                                                          (quix.py)
     d   Beckon, 20 segments, everything on
     d2  the same in two processes, each with half of the partitions
+    p   the same over events as they come: neither cleaned nor linked
+    i   d, over events with ids as browsers send them: each person is linked once or twice, and its history joins
     e   Beckon, 200 segments, everything on
     replay  `beckon replay` of the same plan over the same events in a file, with its output and report
     memory, latency, fill   (memory.py, latency.py, fill.py)
@@ -47,13 +49,15 @@ EXTRAS = ("memory", "latency", "fill", "duplicates")
 
 @dataclass(frozen=True)
 class Program:
-    """A program of the table; `plan` is the kind of plan that Beckon runs, None for the others. A `replay` reads the file, and no topic."""
+    """A program of the table; `plan` is the kind of plan that Beckon runs, None for the others. A `replay` reads the file, and no topic;
+    with `browsers` the ids are as these send them."""
 
     key: str
     title: str
     plan: str | None = None
     processes: int = 1
     replay: bool = False
+    browsers: bool = False
 
 
 PROGRAMS = (
@@ -63,6 +67,8 @@ PROGRAMS = (
     Program("c", "Quix Streams, one rule, exactly-once"),
     Program("d", "Beckon, 20 segments, everything on", "twenty"),
     Program("d2", "the same, two processes", "twenty", 2),
+    Program("p", "the same, neither clean nor identify", "twenty_plain"),
+    Program("i", "the same, ids as browsers send them", "twenty", browsers=True),
     Program("e", "Beckon, 200 segments, everything on", "two_hundred"),
     Program("replay", "beckon replay, 200 segments, from a file", "two_hundred", replay=True),
 )
@@ -108,6 +114,8 @@ ASKS = (
     Ask("d by a, events/s", ("d", "a"), lambda m: m["d"]["rate"] / m["a"]["rate"], 0.2),
     Ask("d by c, events/s", ("d", "c"), lambda m: m["d"]["rate"] / m["c"]["rate"], 0.8),
     Ask("e by d, CPU an event", ("e", "d"), lambda m: m["e"]["cpu_us"] / m["d"]["cpu_us"], 2.0, most=True),
+    Ask("clean and identify (d by p), CPU an event", ("d", "p"), lambda m: m["d"]["cpu_us"] / m["p"]["cpu_us"], 1.6, most=True),
+    Ask("with links (i by p), CPU an event", ("i", "p"), lambda m: m["i"]["cpu_us"] / m["p"]["cpu_us"], 1.6, most=True),
     Ask("two processes by one, events/s", ("d2", "d"), lambda m: m["d2"]["rate"] / m["d"]["rate"], 1.4),
     Ask("memory, ten times the persons by one", ("memory",), lambda m: m["memory"]["ratio"], 1.5, most=True),
     Ask("kill -9 to first commit, s", ("memory",), lambda m: m["memory"]["restart_s"], 10, most=True),
@@ -138,7 +146,8 @@ class Bench:
         self.log = compare.Log.read(self.path)
         self.expected = compare.expected(self.log, self.shape.last_ms)
         for topic, end in (("bench-whole", None), ("bench-start", START)):
-            topics.load(self.broker, topics.create_input(self.broker, topic), self.path, end=end)
+            for name, browsers in ((topic, False), (f"{topic}-browsers", True)):
+                topics.load(self.broker, topics.create_input(self.broker, name), self.path, end=end, browsers=browsers)
 
     def sample(self, program: Program, number: int) -> Sample:
         """One run of a program, on the beginning of the input and on the whole."""
@@ -149,6 +158,7 @@ class Bench:
     def _cost(self, program: Program, topic: str, name: str, records: int) -> Cost:
         folder = self.folder / name
         folder.mkdir()
+        topic += "-browsers" if program.browsers else ""
         if program.plan is not None and not program.replay:
             topics.create_outputs(self.broker, name)
         elif program.key == "c":
@@ -184,6 +194,10 @@ class Bench:
     def _compare(self, program: Program, name: str, folder: Path) -> None:
         if program.plan is not None:
             transitions = compare.read(self._transitions(program, name, folder))
+            if program.browsers:
+                inside = [compare.members(changes) for changes in (self.expected, compare.changes_of(transitions))]
+                self._find("" if inside[0] == inside[1] else f"{name}: other members of {compare.SEGMENT} at the end")
+                return
             self._find(compare.difference(name, self.expected, compare.changes_of(transitions)))
             digests = compare.digests(transitions)
             before = self.digests.setdefault(program.plan, digests)

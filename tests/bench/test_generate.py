@@ -12,7 +12,7 @@ import pytest
 
 from operators.plan.read import read_plan
 from tests.bench import compare, plans
-from tests.bench.generate import START_MS, Shop, cached
+from tests.bench.generate import START_MS, Shop, as_browsers_send, cached
 
 EVENTS, PERSONS, SEED = 5_000, 500, 7
 
@@ -63,6 +63,17 @@ def test_the_cached_file_holds_the_log(tmp_path: Path) -> None:
     assert path.stat().st_size == shape.bytes
 
 
+def test_browsers_tell_the_user_from_the_fifth_event_on() -> None:
+    sent: dict[str, list[bool]] = {}
+    for plain, record in zip(log(), as_browsers_send(log()), strict=True):
+        before, event = msgspec.json.decode(plain), msgspec.json.decode(record)
+        sent.setdefault(event["anonymousId"].replace("a", "u"), []).append("userId" in event)
+        assert event.get("userId", before["userId"]) == before["userId"] == event["anonymousId"].replace("a", "u")
+        assert before["messageId"] == event["messageId"]
+    assert all(told == [n >= 4 for n in range(len(told))] for told in sent.values())
+    assert len(sent) == PERSONS
+
+
 def test_more_persons_than_events_are_refused() -> None:
     with pytest.raises(ValueError, match="persons must be from 1"):
         Shop(10, 11, SEED)
@@ -91,10 +102,12 @@ def test_what_is_noticed_at_events_is_the_truth_at_events(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "segments"), [("one_rule", 1), ("one_rule_full", 1), ("twenty", 20), ("two_hundred", 200), ("latency", 20)]
+    ("kind", "segments"),
+    [("one_rule", 1), ("one_rule_full", 1), ("twenty", 20), ("twenty_plain", 20), ("two_hundred", 200), ("latency", 20)],
 )
 def test_a_plan_is_one_that_beckon_reads(kind: str, segments: int, tmp_path: Path) -> None:
     folder = plans.write(kind, "bench", tmp_path / "plan")
     plan = read_plan({str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()})
     assert segments == len(plan.segments)
+    assert (kind == "twenty_plain") == (plan.identity is None) == (plan.clean is None)
     assert (kind == "one_rule") == (plan.history_ms is None) == (plan.duplicates_ms is None)

@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas.output import STREAMS
+from tests.bench.generate import as_browsers_send
 from tests.kafka_broker import Broker
 
 PARTITIONS = 4
@@ -29,15 +30,17 @@ def create_outputs(broker: Broker, plan: str) -> None:
     broker.create_topic(f"{plan}.progress", PARTITIONS, {"cleanup.policy": "compact"})
 
 
-def load(broker: Broker, topic: str, path: Path, first: int = 0, end: int | None = None) -> None:
-    """Produces the file's lines from `first` on and before `end`, keyed by `userId` and spread as Java's clients do."""
+def load(broker: Broker, topic: str, path: Path, first: int = 0, end: int | None = None, *, browsers: bool = False) -> None:
+    """Produces the file's lines from `first` on and before `end`, keyed by `userId` and spread as Java's clients do; with `browsers` as
+    these send them, with the same keys."""
     producer = make_producer(broker.address, linger_ms=50)
-    with path.open("rb") as file:
-        for count, line in enumerate(itertools.islice(file, first, end)):
+    with path.open("rb") as file, path.open("rb") as keys:
+        lines = as_browsers_send(file) if browsers else file
+        for count, (line, keyed) in enumerate(itertools.islice(zip(lines, keys, strict=True), first, end)):
             record = line.rstrip(b"\n")
             while True:
                 try:
-                    producer.produce(topic, record, person_of(record))
+                    producer.produce(topic, record, person_of(keyed))
                     break
                 except BufferError:
                     producer.poll(0.1)
