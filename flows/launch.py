@@ -25,7 +25,7 @@ from operators.lane.rocks import read_position
 from operators.lane.split import StageName
 from operators.plan.checked import Plan
 from schemas.counts import Counts
-from schemas.output import ALL_STREAMS, STREAMS
+from schemas.output import ALL_STREAMS, STREAMS, Stream
 
 if TYPE_CHECKING:
     from flows.connectors.kafka_settings import KafkaSettings
@@ -60,7 +60,8 @@ def files_job(
 
     start = read_position(lane_folder(state, 0))
     source = FilesSource(path, start=start, follow=follow)
-    streams = ALL_STREAMS if stage == "identify" else STREAMS
+    # A stream that the plan no longer has put out still holds numbers that the others lack.
+    streams = [each for each in ALL_STREAMS if each in streams_of(plan, stage) or (output / f"{each}.jsonl").exists()]
     return Job(
         plan=plan,
         source=source,
@@ -70,6 +71,13 @@ def files_job(
         until_ms=until_ms,
         reached=reached,
     )
+
+
+def streams_of(plan: Plan, stage: StageName) -> tuple[Stream, ...]:
+    """The streams that there is a file of."""
+    if stage == "identify":
+        return (*STREAMS, "resolved")
+    return (*STREAMS, "profiles") if plan.profiles else STREAMS
 
 
 def kafka_settings(settings: Settings, brokers: str) -> KafkaSettings:
@@ -113,7 +121,7 @@ def kafka_job(
     own = topic or (resolved_topic(name) if stage == "person" else input_topic(name))
     if stage == "identify":
         name = identify_plan(plan).name
-    source = ensure_topics(kafka, name, own, create=create, alone=stage == "identify")
+    source = ensure_topics(kafka, name, own, create=create, alone=stage == "identify", profiles=plan.profiles and stage != "identify")
     return Job(
         plan=plan,
         source=KafkaSource(kafka, source, start_after(kafka, name, source), parts=partitions, bounded=until_ms is not None),

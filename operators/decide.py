@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from operators.clean.companions import is_companion
 from operators.emit import Emit, make_id
 from operators.instants import format_instant
 from operators.language.calls.bucket import bucket
@@ -21,6 +20,7 @@ from operators.language.expressions import Value
 from operators.language.feeds import Rules
 from operators.language.slots import at_path
 from operators.plan.checked import Campaign, Plan
+from operators.profile import traits_of
 from schemas.event import Event
 from schemas.output import DecisionReason
 from schemas.person import Person
@@ -109,7 +109,7 @@ class Decide:
                     "template": send.template,
                     "variant": None,
                     "to": {"address": _trait(p, "email"), "name": name_of(p)},
-                    "traits": _traits(p),
+                    "traits": traits_of(p),
                     "context": self._about(campaign, p, event),
                     "why": why,
                 },
@@ -172,11 +172,6 @@ def _one_form(value: Any) -> Any:
     if type(value) is list:
         return [_one_form(item) for item in value]
     return {name: _one_form(item) for name, item in value.items()} if type(value) is dict else value
-
-
-def _traits(p: Person) -> dict[str, Any]:
-    """The traits that a person has, without what stands beside them."""
-    return {name: kept[1] for name, kept in p.traits.items() if kept[1] is not None and not is_companion(name, p.traits)}
 
 
 def _trait(p: Person, name: str) -> Any:

@@ -16,7 +16,7 @@ from schemas.event import Event
 from schemas.output import ALL_STREAMS, CloudEvent, DecisionReason, Output, Reject
 
 _encode = msgspec.json.Encoder().encode
-_TRANSITIONS, _TRIGGERS, _DECISIONS, _REJECTS, _RESOLVED = range(len(ALL_STREAMS))
+_TRANSITIONS, _TRIGGERS, _DECISIONS, _REJECTS, _RESOLVED, _PROFILES = range(len(ALL_STREAMS))
 
 
 def _text(value: Any) -> str:
@@ -45,7 +45,7 @@ class Occasion(NamedTuple):
 
 class Emit:
     """Collects the outputs of a batch; `next` is the sequence number of the next one. `counts` is brought up with each. `once` says that
-    the plan checks for duplicates. `tallies` counts by day."""
+    the plan checks for duplicates. `tallies` counts by day. `moved` is set by each transition, and taken back by who looks at it."""
 
     def __init__(self, plan_name: str, next: int, *, once: bool = True) -> None:
         self.once = once
@@ -54,8 +54,9 @@ class Emit:
         self.outputs: list[Output] = []
         self.counts = Counts()
         self.tallies = Tallies()
+        self.moved = False
 
-    def _put(self, stream: int, id: str, type: str, key: str | None, time: int | None, data: dict[str, Any]) -> None:
+    def _put(self, stream: int, id: str, type: str, key: str | None, time: int | None, data: dict[str, Any] | None) -> None:
         event = CloudEvent(
             "1.0",
             id,
@@ -67,7 +68,7 @@ class Emit:
             str(self.next),
             data,
         )
-        self.outputs.append(Output(stream, key, _encode(event)))
+        self.outputs.append(Output(stream, key, _encode(event), data is None))
         self.next += 1
 
     def occasion(self, person: str, now: int, event: Event | None, n: int = 0, plan: str | None = None) -> Occasion:
@@ -99,6 +100,7 @@ class Emit:
         self.outputs.append(Output(_TRANSITIONS, occasion.person, value.encode()))
         self.next += 1
         self.counts.transitions[segment, kind] += 1
+        self.moved = True
         return id
 
     def trigger(self, person: str, campaign: str, id: str, now: int, data: dict[str, Any]) -> None:
@@ -117,6 +119,14 @@ class Emit:
         """Something was found in the data of an event of the time `t`."""
         self.counts.quality[found] += 1
         self.tallies.found(t, found)
+
+    def profile(self, person: str, now: int, key: Sequence[str | int], data: dict[str, Any]) -> None:
+        """The person's profile as it stands at `now`; `key` tells what changed it from all else that does."""
+        self._put(_PROFILES, make_id("profile", person, now, *key), "beckon.profile", person, now, data)
+
+    def gone(self, person: str, now: int, key: Sequence[str | int]) -> None:
+        """There is no such person any more."""
+        self._put(_PROFILES, make_id("gone", person, now, *key), "beckon.profile", person, now, None)
 
     def resolved(self, person: str, key: Sequence[str | int], data: dict[str, Any]) -> None:
         """What is to happen to a person; `key` tells it from all else that does."""

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 from operators.clean.companions import RAW
 from operators.decide import Decide
 from operators.emit import Emit
+from operators.instants import EARLIEST
 from operators.language.compile import compile_rules
 from operators.language.feeds import Rule, Rules, bring
+from operators.profile import profile_of
 from schemas.event import Event
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
@@ -30,6 +32,7 @@ class PersonStage:
     def __init__(self, plan: Plan) -> None:
         self.rules: Rules = compile_rules(plan.segments, ZoneInfo(plan.timezone), about_of(plan))
         self.decide = Decide(plan, self.rules)
+        self._profiles = plan.profiles
         self.timers = list({timer.no: timer for rule in self.rules.rules for timer in rule.timers}.values())
 
     def apply(self, p: Person, event: Event, watermark: int, emit: Emit, past: Sequence[Past] = (), touched: int = 0) -> None:
@@ -98,12 +101,24 @@ class PersonStage:
             for rule, _ in left:
                 why = {text: value(p, now) for text, value in rule.calls}
                 emit.transition(occasion, rule.id, rule.version, False, why)  # noqa: FBT003 - it left
+        if self._profiles:
+            emit.gone(p.id, now, [event.message_id])
+        emit.moved = False
+
+    def tell(self, p: Person, emit: Emit, key: Sequence[str | int], now: int = EARLIEST) -> None:
+        """Puts the person's profile out, where the plan says so; `key` tells what changed it from all else that does. Where it has no
+        event any more, it is gone at `now`."""
+        emit.moved = False
+        if self._profiles and p.count:
+            emit.profile(p.id, p.clock, [p.count, *key], profile_of(p, self.rules))
+        elif self._profiles:
+            emit.gone(p.id, now, key)
 
     def differ(
         self, p: Person, rows: Sequence[Past], watermark: int, before: Mapping[int, int], now: int, event: Event, emit: Emit
     ) -> None:
         """The person was made anew of these rows, up to the watermark, with an event: puts out what differs from the segments that it was
-        in `before`. No campaign starts."""
+        in `before`, and its profile. No campaign starts."""
         rules = [rule for rule in self.rules.rules if not rule.hidden and (rule.no in before) != (rule.no in p.members)]
         if rules:
             changed, entered = [(rule, rule.no in p.members) for rule in rules], dict(p.entered)
@@ -112,6 +127,7 @@ class PersonStage:
             occasion = emit.occasion(p.id, now, event, p.count + 1)
             for rule, truth in changed:
                 emit.transition(occasion, rule.id, rule.version, truth, {text: value(p, now) for text, value in rule.calls})
+        self.tell(p, emit, [event.message_id], now)
 
     def inherit(self, p: Person, other: Person) -> int:
         """Takes over what is known of a person that becomes part of this one, beside its events: traits by their times, the later arrival
@@ -131,6 +147,8 @@ class PersonStage:
             dirty = self._due(p, now) & only
             if dirty and self._evaluate(p, now, dirty, None, emit, only=only):
                 p.clock = now
+                if self._profiles and emit.moved:
+                    self.tell(p, emit, [])
 
     def arm(self, p: Person) -> None:
         """Arms all boundaries anew that were not evaluated yet."""

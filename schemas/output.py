@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import msgspec
 
-Stream = Literal["transitions", "triggers", "decisions", "rejects", "resolved"]
+Stream = Literal["transitions", "triggers", "decisions", "rejects", "resolved", "profiles"]
 STREAMS: tuple[Stream, ...] = ("transitions", "triggers", "decisions", "rejects")
-ALL_STREAMS: tuple[Stream, ...] = (*STREAMS, "resolved")
-"""With what the identify stage puts out where it runs on its own."""
+ALL_STREAMS: tuple[Stream, ...] = (*STREAMS, "resolved", "profiles")
+"""With what the identify stage puts out where it runs on its own, and the profiles of a plan that has them put out."""
 
 RejectReason = Literal[
     "not_json", "wrong_type", "too_large", "unknown_type", "no_id", "blocked_id", "no_name", "no_time", "bad_time", "tracking_plan"
@@ -51,11 +51,12 @@ class Reject(msgspec.Struct, gc=False, frozen=True):
 
 class Output(msgspec.Struct, gc=False, frozen=True, array_like=True):
     """One output record, ready to leave: its stream's index in `ALL_STREAMS`, its key (person) and its CloudEvent as JSON bytes without a
-    newline."""
+    newline. `gone` says that the key stands for nobody any more: on a compacted topic that is a record without a value."""
 
     stream: int
     key: str | None
     value: bytes
+    gone: bool = False
 
 
 class CloudEvent(msgspec.Struct, gc=False, omit_defaults=False):
@@ -69,4 +70,4 @@ class CloudEvent(msgspec.Struct, gc=False, omit_defaults=False):
     time: str | msgspec.UnsetType
     datacontenttype: str
     sequence: str
-    data: dict[str, Any]
+    data: dict[str, Any] | None

@@ -211,6 +211,17 @@ class DuplicatePersonsFile(PlanModel):
     ] = None
 
 
+def _switch(value: object) -> object:
+    """YAML 1.2 reads `on` and `off` as strings."""
+    if value in ("on", "off"):
+        return value == "on"
+    if type(value) is not bool:
+        raise ValueError(f"`profiles` must be on or off; got {_told(value)}")
+    return value
+
+
+Switch = Annotated[bool, BeforeValidator(_switch), WithJsonSchema({"enum": ["on", "off", True, False]})]
+
 DuplicatePersonsOrOff = Annotated[
     DuplicatePersonsFile | None,
     BeforeValidator(_duplicate_persons),
@@ -272,6 +283,9 @@ class PlanFile(PlanModel):
     clean: Annotated[
         Clean, Field(description="What traits are cleaned as, beside those that always are, and by them expected; `off`: nothing is.")
     ] = {}
+    profiles: Annotated[
+        Switch, Field(description="Whether the unified profile of a person is put out each time that it changes, as the stream `profiles`.")
+    ] = False
     caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
 
 

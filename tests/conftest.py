@@ -68,7 +68,8 @@ def topics(broker: Broker, plan_name: str) -> Callable[..., str]:
     def create(partitions: int = 1, name: str = plan_name) -> str:
         for stream in ("events", *STREAMS):
             broker.create_topic(f"{name}.{stream}", partitions)
-        broker.create_topic(f"{name}.progress", partitions, {"cleanup.policy": "compact"})
+        for compacted in ("progress", "profiles"):
+            broker.create_topic(f"{name}.{compacted}", partitions, {"cleanup.policy": "compact"})
         return name
 
     return create

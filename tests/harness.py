@@ -50,8 +50,8 @@ class Crash:
 class Run:
     """What the engine made of an input, as the oracle writes it and in the order of the lane's sequence numbers.
 
-    `published` is every output as it stands, by stream; `records` are all of them, decoded. `store` is the state; one on disk
-    is closed.
+    `published` is every output as it stands, by stream; `records` are all of them, decoded; `profiles` what a reader of that stream knows
+    of each person in the end. `store` is the state; one on disk is closed.
     """
 
     transitions: list[Line] = field(default_factory=list)
@@ -60,6 +60,7 @@ class Run:
     counts: Counter[str] = field(default_factory=Counter)
     published: dict[str, list[tuple[int, str | None, bytes]]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     store: Store = field(default_factory=MemoryStore, compare=False)
 
 
@@ -208,11 +209,19 @@ def _reject(run: Run, event: dict[str, Any]) -> None:
     run.rejects.append((event["data"]["source"]["offset"], event["data"]["reason"]))
 
 
+def _profile(run: Run, event: dict[str, Any]) -> None:
+    if event["data"] is None:
+        run.profiles.pop(event["subject"], None)
+    else:
+        run.profiles[event["subject"]] = event["data"]
+
+
 _PARSERS: dict[str, Callable[[Run, dict[str, Any]], None]] = {
     "transitions": _transition,
     "triggers": _trigger,
     "decisions": _decision,
     "rejects": _reject,
+    "profiles": _profile,
 }
 
 

@@ -208,6 +208,7 @@ TRIED = (
     "Records that could not be used",
     "Clean data",
     "Persons that are probably one",
+    "Identity",
 )
 ON_KAFKA = "On Kafka"
 

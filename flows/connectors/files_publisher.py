@@ -1,7 +1,7 @@
-"""Output to a folder: `transitions.jsonl`, `triggers.jsonl`, `decisions.jsonl`, `rejects.jsonl`, one CloudEvent a line.
+"""Output to a folder: `transitions.jsonl`, `triggers.jsonl`, `decisions.jsonl`, `rejects.jsonl` and such, one CloudEvent a line.
 
 *Progress* is in the lines themselves, each names its `sequence`; there is no other record that could disagree with them. Sequence numbers
-have no gap over the four files together, and no more than `GROUP_OUTPUTS` of them are written between two fsyncs. So a crash, of the
+have no gap over the files together, and no more than `GROUP_OUTPUTS` of them are written between two fsyncs. So a crash, of the
 process or of the machine, can leave gaps only among the newest `GROUP_OUTPUTS` numbers, for instance one file written up to 10 and
 another only up to 7 although 8 belongs to it. `open` reads the ends of the files back that far, and reports as `Progress.sequence` the
 number up to which *nothing* is missing (7), never the newest one (10). The lane puts the rows after it again from its outbox, the first
@@ -29,7 +29,7 @@ import msgspec
 
 from operators.lane.ports import Progress, Row
 from schemas.errors import UnavailableError
-from schemas.output import STREAMS, Output
+from schemas.output import ALL_STREAMS, STREAMS, Output, Stream
 
 QUEUE_ROWS = 64
 QUEUE_BYTES = 32 << 20
@@ -126,11 +126,11 @@ class FilesPublisher:
     >>> folder.cleanup()
     """
 
-    def __init__(self, folder: str | Path, streams: Sequence[str] = STREAMS) -> None:
-        """`streams` are the first ones of `ALL_STREAMS` that there is a file of."""
+    def __init__(self, folder: str | Path, streams: Sequence[Stream] = STREAMS) -> None:
+        """`streams` are those that there is a file of."""
         self._folder, self._streams = Path(folder), streams
         self._lock = -1
-        self._files: list[_File] = []
+        self._files: dict[int, _File] = {}
         self._complete = 0  # nothing up to this number is missing in the files
         self._there: dict[int, int] = {}  # hashes of the lines after it that are there
         self._published = 0
@@ -148,9 +148,9 @@ class FilesPublisher:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self._folder)
             for stream in self._streams:
-                self._files.append(_File(self._folder / f"{stream}.jsonl"))
+                self._files[ALL_STREAMS.index(stream)] = _File(self._folder / f"{stream}.jsonl")
             _sync_folder(self._folder)
-            self._complete, self._there = _standing(self._files)
+            self._complete, self._there = _standing(list(self._files.values()))
         except OSError as error:
             self.close()
             raise UnavailableError(
@@ -196,7 +196,7 @@ class FilesPublisher:
         if self._thread.ident is not None:
             self._thread.join()
         while self._files:
-            os.close(self._files.pop().fd)
+            os.close(self._files.popitem()[1].fd)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -248,14 +248,14 @@ class FilesPublisher:
 
     def _write_group(self, group: list[tuple[int, Output]], published: int) -> None:
         """Appends the outputs of a group that are not there yet, and then names `published` durable."""
-        lines: list[list[bytes]] = [[] for _ in self._files]
+        lines: dict[int, list[bytes]] = {stream: [] for stream in self._files}
         for sequence, output in group:
             if sequence > self._complete and not self._is_there(sequence, output):
                 lines[output.stream].append(output.value)
                 self._files[output.stream].last = sequence
-        for file, new in zip(self._files, lines, strict=True):
+        for stream, new in lines.items():
             if new:
-                file.append(new)
+                self._files[stream].append(new)
         self._complete = max(self._complete, group[-1][0])
         self._published = max(self._published, published)
 

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from flows.connectors.kafka_progress import last_record, patience, progress_of
 from flows.connectors.kafka_settings import FENCED, REFUSED, TOO_LARGE, AwayError, KafkaSettings, refusal
-from flows.connectors.kafka_topics import Cluster, Topic, all_there, output_topics, progress_topic
+from flows.connectors.kafka_topics import Cluster, Topic, all_there, always_there, progress_topic
 from flows.connectors.kafka_transactions import Lane, Transactions
 from flows.stop import stop
 from operators.lane.ports import Progress, Row
@@ -254,7 +254,7 @@ class KafkaPublisher:
 
     def _check_topics(self, wait_s: float) -> None:
         plan, partition = self._lane.plan, self._lane.partition
-        names = [progress_topic(plan), *filter(None, output_topics(plan))]
+        names = [progress_topic(plan), *always_there(plan)]
         progress, *outputs = all_there(Cluster(self._settings, wait_s=wait_s).find(names))
         if partition >= progress.partitions:
             raise UnavailableError(f"the topic {progress.name} has no partition {partition}: give it as many partitions as the input has")

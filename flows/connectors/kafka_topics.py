@@ -32,12 +32,12 @@ from flows.connectors.kafka_settings import (
 )
 from operators.identity.relay import ENDING as IDENTIFY
 from schemas.errors import UnavailableError
-from schemas.output import ALL_STREAMS, STREAMS
+from schemas.output import ALL_STREAMS
 
 _OUTPUT_CONFIG = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
-_PROGRESS_CONFIG = {
+_COMPACTED = {
     "cleanup.policy": "compact",
-    # Small segments, closed early: compaction leaves the open one alone, and only the last record of a lane counts.
+    # Small segments, closed early: compaction leaves the open one alone, and only the last record of a key counts.
     "segment.bytes": str(8 * 1024 * 1024),
     "segment.ms": str(60 * 60 * 1000),
     "min.cleanable.dirty.ratio": "0.1",
@@ -62,20 +62,30 @@ def input_topic(plan: str) -> str:
 
 
 def output_topic(plan: str, stream: int) -> str:
-    """The topic of a stream, given by its index in `STREAMS`."""
-    return f"{plan}.{STREAMS[stream]}"
+    """The topic of a stream, given by its index in `ALL_STREAMS`."""
+    return f"{plan}.{ALL_STREAMS[stream]}"
 
 
 def output_topics(plan: str) -> list[str]:
     """The topics of all streams by their index in `ALL_STREAMS`; empty for those that the stages of the plan never put anything into.
 
     >>> output_topics("shop.identify")
-    ['', '', '', 'shop.rejects', 'shop.resolved']
+    ['', '', '', 'shop.rejects', 'shop.resolved', '']
     """
     if plan.endswith(IDENTIFY):
         own = plan.removesuffix(IDENTIFY)
         return [f"{own}.{stream}" if stream in ("rejects", "resolved") else "" for stream in ALL_STREAMS]
-    return [output_topic(plan, stream) for stream in range(len(STREAMS))]
+    return ["" if stream == "resolved" else output_topic(plan, number) for number, stream in enumerate(ALL_STREAMS)]
+
+
+def profiles_topic(plan: str) -> str:
+    """The compacted topic of unified profiles, of a plan that has them put out."""
+    return output_topic(plan, ALL_STREAMS.index("profiles"))
+
+
+def always_there(plan: str) -> list[str]:
+    """The topics of the streams that every run of a plan has."""
+    return [name for name in output_topics(plan) if name not in ("", profiles_topic(plan))]
 
 
 def resolved_topic(plan: str) -> str:
@@ -98,17 +108,26 @@ def describe(settings: KafkaSettings, name: str, *, wait_s: float = 30) -> Topic
 
 
 def ensure_topics(
-    settings: KafkaSettings, plan: str, topic: str, *, create: int | None = None, alone: bool = False, wait_s: float = 30
+    settings: KafkaSettings,
+    plan: str,
+    topic: str,
+    *,
+    create: int | None = None,
+    alone: bool = False,
+    profiles: bool = False,
+    wait_s: float = 30,
 ) -> Topic:
     """The input topic of `plan`, once all its topics are there: the input, the outputs and the progress.
 
     `create` makes what is missing: the input with so many partitions, the others with as many as the input has. Without it a missing topic
-    raises `UnavailableError`, as does a progress topic that has fewer partitions than the input or is not compacted. `alone`: the input has
-    one partition, also where it is made, and the outputs so many.
+    raises `UnavailableError`, as does a progress topic that has fewer partitions than the input, and a topic that is to be compacted and is
+    not. `alone`: the input has one partition, also where it is made, and the outputs so many. `profiles`: they have a topic too.
     """
     cluster = Cluster(settings, wait_s=wait_s)
-    outputs = dict.fromkeys(filter(None, output_topics(plan)), _OUTPUT_CONFIG)
-    configs: dict[str, Mapping[str, str]] = {topic: {}, **outputs, progress_topic(plan): _PROGRESS_CONFIG}
+    configs: dict[str, Mapping[str, str]] = {topic: {}, **dict.fromkeys(always_there(plan), _OUTPUT_CONFIG)}
+    if profiles:
+        configs[profiles_topic(plan)] = _OUTPUT_CONFIG | _COMPACTED
+    configs[progress_topic(plan)] = _COMPACTED
     found = cluster.find(configs)
     if create is not None and None in found.values():
         there, missing = found[topic], {name: configs[name] for name, known in found.items() if known is None}
@@ -127,10 +146,11 @@ def ensure_topics(
             f"the topic {progress.name} has {_partitions(progress)}, and {events.name} has {_partitions(events)}: "
             f"every partition of the input needs its own, so give {progress.name} {events.partitions - progress.partitions} more"
         )
-    if not cluster.keeps_the_last(progress.name):
-        raise UnavailableError(
-            f"the topic {progress.name} must keep the last record of each key and lose none to age: set its cleanup.policy to compact"
-        )
+    for name in (progress.name, *([profiles_topic(plan)] if profiles else [])):
+        if not cluster.keeps_the_last(name):
+            raise UnavailableError(
+                f"the topic {name} must keep the last record of each key and lose none to age: set its cleanup.policy to compact"
+            )
     return events
 
 

@@ -16,7 +16,18 @@ from operators.lane.ports import Progress, Row
 
 _BY_KEY = -1
 """The partition that librdkafka chooses by the key."""
-_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+Headers = list[tuple[str, str | bytes | None]]
+_HEADERS: Headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+
+
+def binary_mode(event: bytes) -> Headers:
+    """The headers of a CloudEvent without data: its attributes, as the Kafka binding of CloudEvents 1.0 has them (3.2).
+
+    >>> binary_mode(b'{"id":"7","sequence":"12","datacontenttype":"application/json","data":null}')
+    [('ce_id', b'7'), ('ce_sequence', b'12')]
+    """
+    attributes: dict[str, str] = msgspec.json.decode(event)
+    return [(f"ce_{name}", value.encode()) for name, value in attributes.items() if name not in ("data", "datacontenttype")]
 
 
 class Lane(NamedTuple):
@@ -62,10 +73,11 @@ class Transactions:
                 # What has no key goes to one partition, not to any: where a broker that died has left a transaction of the lane open, the
                 # lane's next one there ends it, and readers go on.
                 partition = keyless if output.key is None else _BY_KEY
+                value, headers = (None, binary_mode(output.value)) if output.gone else (output.value, _HEADERS)
                 try:
-                    produce(topics[output.stream], output.value, output.key, partition, headers=_HEADERS)
+                    produce(topics[output.stream], value, output.key, partition, headers=headers)
                 except BufferError:
-                    self._produce(topics[output.stream], output.value, output.key, partition=partition, headers=_HEADERS)
+                    self._produce(topics[output.stream], value, output.key, partition=partition, headers=headers)
         source = self._lane.source or Topic("", "", 0)
         record = ProgressRecord(progress.sequence, progress.offset, source.name, source.id, source.partitions)
         self._produce(progress_topic(self._lane.plan), msgspec.json.encode(record), self._key, partition=self._lane.partition)
@@ -86,7 +98,7 @@ class Transactions:
         """Throws away what the producer still holds; it must not be used again."""
         self._producer.purge()
 
-    def _produce(self, topic: str, value: bytes, key: str | None, **more: object) -> None:
+    def _produce(self, topic: str, value: bytes | None, key: str | None, **more: object) -> None:
         while True:
             try:
                 self._producer.produce(topic, value, key, **more)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -200,7 +200,15 @@ class _Hand:
         self._spill = Spill(self.store, self._lines, from_ms=job.from_ms, published=standing.sequence)
         opening.callback(self._spill.close)
         plan = job.plans[side]
-        self.lane = Lane(plan, self.store, self._spill, partition, until_ms=until_ms, reached=job.reached, clock=time.perf_counter)
+        self.lane = Lane(
+            replace(plan, profiles=False),
+            self.store,
+            self._spill,
+            partition,
+            until_ms=until_ms,
+            reached=job.reached,
+            clock=time.perf_counter,
+        )
 
     def apply(self, batch: Batch) -> Counts:
         """What the lane did with a batch."""

@@ -56,7 +56,7 @@ class ResolvedRecord(msgspec.Struct):
 
 def identify_plan(plan: Plan) -> Plan:
     """The plan as far as the identify stage goes by it, under a name of its own."""
-    return replace(plan, name=plan.name + ENDING, segments=(), campaigns=(), caps=())
+    return replace(plan, name=plan.name + ENDING, segments=(), campaigns=(), caps=(), profiles=False)
 
 
 class Relay(PersonStage):

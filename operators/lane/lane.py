@@ -243,7 +243,7 @@ class Lane:
             return None
         self._size += size + brought.size
         self._stage.apply(p, event, watermark, self._emit, brought.past, brought.touched)
-        self._applied(p, event, watermark, counts)
+        self._applied(p, event, watermark, counts, linked=brought is not NOTHING)
         if self._watch is not None and (event.kind == "identify" or event.name == REFUSED):
             aliases = self._watch.see(p, event, meta.persons)
             self._size += self._watch.size
@@ -251,9 +251,12 @@ class Lane:
                 self._event(alias, counts)
         return None
 
-    def _applied(self, p: Person, event: Event, watermark: int, counts: Counts) -> None:
-        """What follows when an event was applied to a person: counts, timers, and the time of the lane."""
+    def _applied(self, p: Person, event: Event, watermark: int, counts: Counts, *, linked: bool) -> None:
+        """What follows when an event was applied to a person: its profile, counts, timers, and the time of the lane. `linked` says that
+        more may be known now of who it is."""
         meta, t = self._meta, event.t
+        if self._plan.profiles and (linked or self._emit.moved or event.kind == "identify" or p.count == 1):
+            self._stage.tell(p, self._emit, [event.message_id, t])
         if t < watermark:
             counts.late += 1
         if event.clamped:
@@ -318,6 +321,8 @@ class Lane:
     def _adopt(self, p: Person) -> int:
         """Brings a person to the changed plan; gives how many events were read for it."""
         events = self._fill.adopt(p, self._meta.watermark, self._emit)
+        if self._plan.profiles and self._emit.moved:
+            self._stage.tell(p, self._emit, [self._plan.version, p.layout])
         self._people.arm(p, self._writes)
         self._people.touched[p.id] = p
         self._changed = True

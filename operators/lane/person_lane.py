@@ -82,7 +82,7 @@ class PersonLane(Lane):
             return
         self._size += size + added
         self._stage.apply(p, event, watermark, self._emit, past)
-        self._applied(p, event, watermark, counts)
+        self._applied(p, event, watermark, counts, linked=bool(past))
 
     def _leave(self, name: str, told: Told) -> None:
         p = self._person(name)

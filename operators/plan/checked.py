@@ -115,7 +115,8 @@ class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
     `history_ms`, `duplicates_ms`, `identity` and `clean` are None where they are switched off, `tracking` where there is no tracking plan,
-    `duplicate_persons` where nobody looks for them. `version` is the hash of everything here that can change an outcome.
+    `duplicate_persons` where nobody looks for them. `version` is the hash of everything here that can change an outcome;
+    whether `profiles` are put out changes none.
     """
 
     name: str
@@ -132,3 +133,4 @@ class Plan:
     duplicate_persons: DuplicatePersons | None = None
     identity: Identity | None = Identity()
     clean: CleanPlan | None = CleanPlan()
+    profiles: bool = False

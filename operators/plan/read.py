@@ -362,7 +362,15 @@ class _Settings:
             "identity": self.identity,
         }
         version = _version(values, segments, campaigns, changes_events(tracking), self.clean)
-        return Plan(**values, segments=segments, campaigns=campaigns, version=version, tracking=tracking, clean=self.clean)
+        return Plan(
+            **values,
+            segments=segments,
+            campaigns=campaigns,
+            version=version,
+            tracking=tracking,
+            clean=self.clean,
+            profiles=self._raw.get("profiles") in (True, "on"),
+        )
 
     def _duration(self, key: str, default: str) -> int:
         return self._reading.duration("plan.yaml", self._tree, (key,), self._raw.get(key, default), least=0)

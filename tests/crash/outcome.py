@@ -14,6 +14,7 @@ import msgspec
 from flows.connectors.memory import MemoryOutput
 from flows.lane_step import lane_folder
 from operators.clean.companions import is_companion
+from operators.instants import format_instant
 from operators.lane.keys import META, Meta
 from operators.lane.people import person_of
 from operators.lane.rocks import open_live
@@ -44,14 +45,19 @@ class Published(NamedTuple):
 def read_outputs(broker: Broker, plan: str) -> list[Published]:
     """All outputs of a plan, by stream and partition, in the order of each."""
     found: list[Published] = []
-    for stream in STREAMS:
+    for stream in (*STREAMS, "profiles"):
         for partition, reads in read_topic(broker, f"{plan}.{stream}").items():
             for read in reads:
-                record = json.loads(read.value)
+                record = json.loads(read.value) if read.value else of_headers(read.headers)
                 # A person's outputs lie where its events lie, as the key and the number of partitions are the same; a reject has no key.
                 lane = partition if read.key is not None else record["data"]["source"]["partition"]
                 found.append(Published(lane, stream, read.key, read.value, record))
     return found
+
+
+def of_headers(headers: Mapping[str, str]) -> dict[str, Any]:
+    """A CloudEvent without data in the binary mode of its Kafka binding."""
+    return {name.removeprefix("ce_"): value for name, value in headers.items() if name.startswith("ce_")} | {"data": None}
 
 
 def oracles_of(plan: Plan, log: Mapping[int, Sequence[Read]], until_ms: int) -> Oracles:
@@ -97,7 +103,7 @@ def differences(outputs: Sequence[Published], oracles: Oracles) -> list[str]:
             continue
         memory = MemoryOutput()
         for each in mine:
-            memory.streams[each.stream].append((int(each.record["sequence"]), each.key, each.value))
+            memory.streams.setdefault(each.stream, []).append((int(each.record["sequence"]), each.key, each.value))
         got, expected = parsed(memory, Counts()), oracle.outcome
         for what, left, right in (
             ("transitions", by_person(got.transitions), by_person(expected.transitions)),
@@ -105,9 +111,21 @@ def differences(outputs: Sequence[Published], oracles: Oracles) -> list[str]:
         ):
             wrong = sorted(person for person in left.keys() | right.keys() if left.get(person) != right.get(person))
             found += [f"lane {lane}: {what} of {id_}: got {left.get(id_)}, must be {right.get(id_)}" for id_ in wrong]
+        profiles = {id_: (told["segments"], told["traits"]) for id_, told in got.profiles.items()}
+        known = {id_: (stamped(person.entered), present(person.traits())) for id_, person in oracle.persons.items()}
+        wrong = sorted(id_ for id_ in profiles.keys() | known.keys() if profiles.get(id_) != known.get(id_))
+        found += [f"lane {lane}: profile of {id_}: got {profiles.get(id_)}, must be {known.get(id_)}" for id_ in wrong]
         if got.rejects != expected.rejects:
             found.append(f"lane {lane}: rejects: got {got.rejects}, must be {expected.rejects}")
     return found
+
+
+def stamped(entered: Mapping[str, int]) -> dict[str, str]:
+    return {segment: format_instant(t) for segment, t in entered.items()}
+
+
+def present(traits: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in traits.items() if value is not None}
 
 
 class State(NamedTuple):

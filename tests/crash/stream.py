@@ -68,13 +68,21 @@ class Read(NamedTuple):
     ms: int
     key: str | None
     value: bytes
+    headers: dict[str, str] = {}  # noqa: RUF012 - of a tuple: nobody changes it
 
 
 def write_plan(folder: Path, name: str, segments: Mapping[str, str] = SEGMENTS, **settings: Any) -> Path:
     """Makes the plan's folder under `folder`, and gives it; `settings` are further ones of plan.yaml."""
     plan = folder / name
     (plan / "campaigns").mkdir(parents=True, exist_ok=True)
-    told = {"name": name, "lateness": f"{LATENESS_MS}ms", "holdout": "5%", "caps": [{"most": 3, "within": "1d"}], **settings}
+    told = {
+        "name": name,
+        "lateness": f"{LATENESS_MS}ms",
+        "holdout": "5%",
+        "caps": [{"most": 3, "within": "1d"}],
+        "profiles": "on",
+        **settings,
+    }
     files = {"plan.yaml": told, "segments.yaml": {"segments": dict(segments)}}
     files |= {f"campaigns/{id_}.yaml": campaign for id_, campaign in CAMPAIGNS.items()}
     for file, content in files.items():
@@ -151,7 +159,9 @@ def read_topic(broker: Broker, topic: str) -> dict[int, list[Read]]:
     try:
         for message in _to_the_ends(consumer, len(found)):
             key = message.key()
-            found[message.partition()].append(Read(message.offset(), message.timestamp()[1], key and key.decode(), message.value()))
+            headers = {name: value.decode() for name, value in message.headers() or () if value is not None}
+            read = Read(message.offset(), message.timestamp()[1], key and key.decode(), message.value() or b"", headers)
+            found[message.partition()].append(read)
     finally:
         consumer.close()
     return found

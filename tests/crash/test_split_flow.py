@@ -105,6 +105,7 @@ def test_kills_are_not_seen_in_what_two_stages_put_out(broker: Broker, plan_name
     broker.create_topic(f"{plan_name}.events", 1)
     broker.create_topic(f"{plan_name}.identify.progress", 1, compacted)
     broker.create_topic(f"{plan_name}.progress", PARTITIONS, compacted)
+    broker.create_topic(f"{plan_name}.profiles", PARTITIONS, compacted)
     for each in (*STREAMS, "resolved"):
         broker.create_topic(f"{plan_name}.{each}", PARTITIONS)
     until = format_instant(end_of(stream))

@@ -49,7 +49,7 @@ class Input(NamedTuple):
 
 def outputs_of(plan: str, records: Iterable[tuple[str, dict[str, Any]]]) -> Outputs:
     """Of outputs by stream, each person's in their order."""
-    keyed: Keyed = {stream: defaultdict(list) for stream in STREAMS}
+    keyed: Keyed = {stream: defaultdict(list) for stream in (*STREAMS, "profiles")}
     rejects = []
     for stream, record in records:
         assert record.pop("source") == f"beckon/{plan}"
@@ -66,12 +66,12 @@ def of_topics(plan: str, found: Sequence[Published]) -> Outputs:
     """Of what a reader of the topics gets, once it is whole and in order."""
     assert [*twice(found), *gaps(found)] == []
     assert all(each.key == each.record.get("subject") for each in found)
-    return outputs_of(plan, ((each.stream, json.loads(each.value)) for each in found))
+    return outputs_of(plan, ((each.stream, each.record) for each in found))
 
 
 def of_folder(plan: str, folder: Path) -> Outputs:
     """Of a run over files."""
-    texts = ((stream, (folder / f"{stream}.jsonl").read_text(encoding="utf-8")) for stream in STREAMS)
+    texts = ((stream, (folder / f"{stream}.jsonl").read_text(encoding="utf-8")) for stream in (*STREAMS, "profiles"))
     return outputs_of(plan, ((stream, json.loads(line)) for stream, text in texts for line in text.splitlines()))
 
 
@@ -154,7 +154,10 @@ def test_a_run_waits_for_a_broker_that_goes_away_and_goes_on(own_broker: Broker,
     plan, until = write_plan(tmp_path, plan_name), format_instant(end_of(stream))
     own_broker.start()
     feed = Feed(own_broker, own_broker.create_topic(f"{plan_name}.events", PARTITIONS))
-    for name, config in [*((stream, {}) for stream in STREAMS), ("progress", {"cleanup.policy": "compact"})]:
+    for name, config in [
+        *((stream, {}) for stream in STREAMS),
+        *((name, {"cleanup.policy": "compact"}) for name in ("progress", "profiles")),
+    ]:
         own_broker.create_topic(f"{plan_name}.{name}", PARTITIONS, config)
     with Process(command(own_broker, plan), tmp_path / "log") as process:
         feed.send(stream[:1000])
