@@ -6,9 +6,11 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from operators.instants import EARLIEST, LATEST, minutes, parse_instant, rests, seconds
-from schemas.event import KINDS, MAX_ID_LENGTH, MAX_RECORD_BYTES, Event, Record
+from operators.tracking.sources import OTHER, source_named
+from schemas.event import KINDS, MAX_ID_LENGTH, MAX_RECORD_BYTES, Context, Envelope, Event, Library, Record
 from schemas.output import Reject
 
 FUTURE_MS = 5 * 60_000
@@ -18,6 +20,7 @@ _MOST_DEPTH = 64
 _MOST_JSON_NUMBER = 2**63
 
 _decode_record = msgspec.json.Decoder(Record).decode
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 _KINDS = frozenset(KINDS)
 
@@ -68,6 +71,8 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
     if t is None:
         return Reject("no_time", "the record has no stamp, and its log gives none")
     clamped = receipt is not None and t > receipt + FUTURE_MS
+    context = record.context
+    library = None if context is None or context.library is None else context.library.name
     name, properties = (record.event, record.properties or {}) if kind == "track" else _content(record)
     return Event(
         receipt if clamped else t,  # type: ignore[arg-type]  # clamped only where there is a receipt
@@ -79,6 +84,7 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
         properties,
         clamped,
         record.previous_id or None,
+        source_named(library) if library else None,
     )
 
 
@@ -88,7 +94,11 @@ def _read(raw: bytes) -> Record | Reject:
         if not raw.isascii():
             # What no field asks for is skipped unread: JSON is UTF-8 throughout (RFC 8259, 8.1).
             raw.decode()
-        record = _decode_record(raw)
+        try:
+            record = _decode_record(raw)
+        except msgspec.ValidationError:
+            # Where it comes from is told beside the record: what is wrong with that does not make it one that cannot be used.
+            record = Record(**asdict(_decode_envelope(raw)), context=Context(Library(OTHER)))
     except msgspec.ValidationError as error:
         # Only a field of the envelope has a place in the message; without one the record itself is no object.
         text = str(error)

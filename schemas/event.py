@@ -18,8 +18,20 @@ MAX_ID_LENGTH = 1024
 """An id or event name of more characters is rejected as `too_large`."""
 
 
-class Record(msgspec.Struct, gc=False, rename="camel"):
-    """The fields of the Segment envelope that mean something here; all others are skipped. `previous_id` is that of an alias.
+class Library(msgspec.Struct, gc=False):
+    """What a sender calls the library that sent a record."""
+
+    name: str | None = None
+
+
+class Context(msgspec.Struct, gc=False):
+    """The part of a record's `context` that means something here."""
+
+    library: Library | None = None
+
+
+class Envelope(msgspec.Struct, gc=False, rename="camel"):
+    """The fields of the Segment envelope that a record must have right; all others are skipped. `previous_id` is that of an alias.
 
     Source: Segment, "Spec: Common Fields".
     """
@@ -40,13 +52,20 @@ class Record(msgspec.Struct, gc=False, rename="camel"):
     received_at: str | None = None
 
 
+class Record(Envelope, gc=False, rename="camel"):
+    """The fields of the Segment envelope that mean something here, with where the record comes from."""
+
+    context: Context | None = None
+
+
 class Event(msgspec.Struct, gc=False):
     """One usable event.
 
     `t` is the event time in ms since 1970 (UTC). `name` is the name in rules: the track's event, `Page Viewed`, `Screen Viewed`,
     `Identified`; None for group, alias and unmerge, which nothing matches. `properties` may hold nulls: rules read them as missing, and in
     an identify, whose properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and was set
-    to that of receipt. `previous_id` is that of an alias or unmerge; the properties of an alias tell why the two are one.
+    to that of receipt. `previous_id` is that of an alias or unmerge; the properties of an alias tell why the two are one. `source` is what
+    the sender calls the library that sent it, as `operators.tracking.sources` takes it; None where it says nothing.
     """
 
     t: int
@@ -58,3 +77,4 @@ class Event(msgspec.Struct, gc=False):
     properties: dict[str, Any]
     clamped: bool = False
     previous_id: str | None = None
+    source: str | None = None

@@ -46,9 +46,9 @@ class Clean:
         self._expected, self._country = plan.expected, plan.country
         self._sources = Sources()
 
-    def count(self, found: list[Found], event: Event, raw: bytes, emit: Emit) -> None:
-        """Counts what was found in an event; `raw` is the record that it came in."""
-        source = self._sources.of(raw)
+    def count(self, found: list[Found], event: Event, emit: Emit) -> None:
+        """Counts what was found in an event."""
+        source = self._sources.of(event.source)
         for field, problem in found:
             emit.quality(event.t, Quality(source, field, problem, CLEANED if problem == "changed" else "kept"))
 

@@ -28,6 +28,21 @@ LATE_MS = 7 * 86_400_000
 """A messageId is known for this long beyond the plan's `duplicates`, so the check holds for records that are up to so late."""
 
 
+_SOURCED = frozenset(
+    {
+        "Identified",
+        "Consent Given",
+        "Consent Withdrawn",
+        "Unsubscribed",
+        "Email Marked as Spam",
+        "Email Bounced",
+        "Email Verified",
+    }
+)
+"""Events of these names say something of the person, so their source is kept; all others are spared its bytes."""
+_BESIDE = (None, False, None, 0, False, False)
+"""What stands in a row between the properties and the source, where there is nothing else to tell."""
+
 _GONE = b""
 """Stands in a batch for a row that is taken out."""
 
@@ -62,6 +77,8 @@ class History:
         row: tuple[Any, ...] = (t, n, event.kind, event.name, event.properties) if self.keeps else (t, n)
         if t < watermark and self._replayed:
             row = (*row, watermark) if self.keeps else (*row, None, None, None, watermark)
+        if event.source is not None and event.name in _SOURCED and self.keeps:
+            row = (*row, *_BESIDE[len(row) - 5 :], event.source)
         before = None
         if self._once_ms is None:
             key = numbered_key(person, n, event.message_id)
@@ -111,7 +128,7 @@ class History:
         past, size = list[Past](), 0
         for kept, message_id in rows:
             n = count + len(past) + 1
-            moved = Kept(kept.t, n, kept.kind, kept.name, kept.properties, kept.watermark, linked=True)
+            moved = Kept(kept.t, n, kept.kind, kept.name, kept.properties, kept.watermark, linked=True, source=kept.source)
             key = numbered_key(person, n, message_id) if self._once_ms is None else history_key(person, message_id)
             before = self._get(key)
             have = [] if before is None else _decode(before)
@@ -203,6 +220,7 @@ class _Glance(msgspec.Struct, array_like=True, gc=False):
     number: int = 0
     joined: bool = False
     shadowed: bool = False
+    source: str | None = None
 
 
 _ONE_EVENT = b"\x91\x95\xcf"
@@ -261,6 +279,11 @@ def by_arrival(person: str, history: list[tuple[str, Kept]]) -> list[Past]:
     return sorted(found, key=lambda past: past.n)
 
 
+def source_kept(event: Event) -> str | None:
+    """The source of an event as far as its row in the history has it."""
+    return event.source if event.name in _SOURCED else None
+
+
 def is_seen(kept: Kept) -> bool:
     """True where rules see a row: it has content, and is no copy."""
     return kept.kind is not None and not kept.shadowed
@@ -268,7 +291,7 @@ def is_seen(kept: Kept) -> bool:
 
 def event_of(person: str, message_id: str, kept: Kept) -> Event:
     """A kept event as an event of the person."""
-    return Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {})  # type: ignore[arg-type]  # a kind
+    return Event(kept.t, kept.kind, kept.name, message_id, person, None, kept.properties or {}, source=kept.source)  # type: ignore[arg-type]  # a kind
 
 
 def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:

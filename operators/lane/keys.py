@@ -98,7 +98,7 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
 
     Of a merged person `of` is the name under which links alone would have it (empty: it is the record that merged, or was a copy there),
     `number` its number of arrival there, and `joined` says whether it was linked there. One that is `shadowed` is a copy of what another
-    of the merged has: it counts once."""
+    of the merged has: it counts once. `source` is that of the event, kept where it matters for what is known of the person."""
 
     t: int
     n: int
@@ -111,6 +111,7 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
     number: int = 0
     joined: bool = False
     shadowed: bool = False
+    source: str | None = None
 
 
 def person_key(person: str) -> bytes:

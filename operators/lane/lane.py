@@ -150,7 +150,7 @@ class Lane:
                 event = tracking.keep(event, raw, self._emit)
             if type(event) is Event and (until is None or event.t <= until):
                 if clean is not None and (found := clean.clean(event)):
-                    clean.count(found, event, raw, self._emit)
+                    clean.count(found, event, self._emit)
                 refused = self._event(event, total)
                 if refused is not None:
                     self._aside(refused, raw, offset, log_ms)

@@ -20,7 +20,7 @@ from operators.identity.groups import group_name, name_in, parts, undone
 from operators.identity.link import First, link
 from operators.identity.rebuild import rebuild
 from operators.identity.resolve import Resolved, linked_in, place
-from operators.lane.history import History, Moving, event_of, is_seen
+from operators.lane.history import History, Moving, event_of, is_seen, source_kept
 from operators.lane.keys import Kept, Meta
 from operators.lane.people import People
 from operators.person import PersonStage
@@ -58,7 +58,7 @@ class Merges:
         if linked is not None:
             number = linked.count = linked.count + 1
         late = watermark if event.t < watermark else None
-        kept = Kept(event.t, n, event.kind, event.name, event.properties, late, of=of, number=number)
+        kept = Kept(event.t, n, event.kind, event.name, event.properties, late, of=of, number=number, source=source_kept(event))
         kept.shadowed = not brought.past and not brought.touched and self._history.has(p.id, event)
         if kept.shadowed:
             kept.n = 0
@@ -260,4 +260,4 @@ def alone(row: Moving, *, own: bool = False) -> Moving:
     """A row of a person that is not merged; with `own` as links alone would have it."""
     kept = row.kept
     n, linked = (kept.number, kept.joined) if own else (kept.n, kept.linked)
-    return Moving(Kept(kept.t, n, kept.kind, kept.name, kept.properties, kept.watermark, linked), row.message_id)
+    return Moving(Kept(kept.t, n, kept.kind, kept.name, kept.properties, kept.watermark, linked, source=kept.source), row.message_id)

@@ -11,7 +11,7 @@ import msgspec
 from operators.change import Past
 from operators.identity.rebuild import rebuild
 from operators.identity.relay import ResolvedRecord, Told
-from operators.lane.history import Moving
+from operators.lane.history import Moving, source_kept
 from operators.lane.keys import Kept
 from operators.lane.lane import MOST_BYTES, TIMER_BYTES, Lane
 from operators.lane.ports import Batch
@@ -126,5 +126,5 @@ class PersonLane(Lane):
 def row_of(past: Past) -> Moving:
     """An event as a row of the history."""
     event = past.event
-    kept = Kept(event.t, past.n, event.kind, event.name, event.properties, past.watermark, past.linked)
+    kept = Kept(event.t, past.n, event.kind, event.name, event.properties, past.watermark, past.linked, source=source_kept(event))
     return Moving(kept, event.message_id)

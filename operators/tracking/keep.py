@@ -42,14 +42,14 @@ class Tracking:
             return event
         tracked = self._events.get(name)
         if tracked is None:
-            return event if name in ALWAYS_KNOWN else self._unknown(event, raw, emit)
+            return event if name in ALWAYS_KNOWN else self._unknown(event, emit)
         # Only such a record can hold a null.
         properties = event.properties if b"null" not in raw else without_nulls(event.properties)
         if tracked.is_kept(properties):
             return event
         found, rest = tracked.breaches(properties)
         fields = ((": ".join(filter(None, (name, tracked.field(breach.path)))), breach.rule) for breach in found)
-        self._count(event, raw, tracked.action, fields, emit)
+        self._count(event, tracked.action, fields, emit)
         if tracked.action == "block":
             return Reject("tracking_plan", f"{name}: {told(found)}")
         if tracked.action == "strip":
@@ -57,16 +57,16 @@ class Tracking:
             event.properties = {key: value for key, value in event.properties.items() if value is None or key in rest}
         return event
 
-    def _unknown(self, event: Event, raw: bytes, emit: Emit) -> Event | Reject:
-        self._count(event, raw, self._on_unknown, [(UNKNOWN, "unknown_event")], emit)
+    def _unknown(self, event: Event, emit: Emit) -> Event | Reject:
+        self._count(event, self._on_unknown, [(UNKNOWN, "unknown_event")], emit)
         if self._on_unknown == "block":
             return Reject("tracking_plan", "the event is not in the tracking plan")
         if self._on_unknown == "strip":
             event.properties = {}
         return event
 
-    def _count(self, event: Event, raw: bytes, outcome: str, found: Iterable[tuple[str, str]], emit: Emit) -> None:
-        source = self._sources.of(raw)
+    def _count(self, event: Event, outcome: str, found: Iterable[tuple[str, str]], emit: Emit) -> None:
+        source = self._sources.of(event.source)
         for field, problem in found:
             emit.quality(event.t, Quality(source, field, problem, outcome))
 

@@ -1,4 +1,4 @@
-"""`source_of`: where a record comes from, as its sender says: the name of the library that sent it.
+"""`source_named`: where a record comes from, as its sender says: the name of the library that sent it.
 
 A record can say anything, so what is told of it is bounded: a text that does not look like the name of a library is `other`.
 """
@@ -6,27 +6,23 @@ A record can say anything, so what is told of it is bounded: a text that does no
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
+
+from schemas.event import Context
 
 NONE, OTHER = "none", "other"
 
 MOST_SOURCES = 50
 """So many are told apart; those that are met later are `other`."""
 
+MOST_NAME = 51
 _NAME = re.compile(r"@?[A-Za-z][A-Za-z0-9_./ -]{0,49}")
 
 
-class _Library(msgspec.Struct, gc=False):
-    name: str | None = None
-
-
-class _Context(msgspec.Struct, gc=False):
-    library: _Library | None = None
-
-
 class _Sent(msgspec.Struct, gc=False):
-    context: _Context | None = None
+    context: Context | None = None
 
 
 _decode = msgspec.json.Decoder(_Sent).decode
@@ -38,14 +34,30 @@ class Sources:
     def __init__(self) -> None:
         self._met: set[str] = set()
 
-    def of(self, raw: bytes) -> str:
-        """The source of a record, `other` where too many were met before it."""
-        source = source_of(raw)
+    def of(self, source: str | None) -> str:
+        """The source of an event as it is counted: `none` where it has none, `other` where too many were met before it."""
+        if source is None:
+            return NONE
         if source not in self._met:
             if len(self._met) >= MOST_SOURCES:
                 return OTHER
             self._met.add(source)
         return source
+
+
+def source_named(name: str) -> str:
+    """The source of this name: `other` where that is no name of a library.
+
+    >>> source_named("analytics.js"), source_named("a@b.c")
+    ('analytics.js', 'other')
+    """
+    # A name that is met again is looked up; one of any length is not kept for that.
+    return _named(name) if len(name) <= MOST_NAME else OTHER
+
+
+@lru_cache(maxsize=256)
+def _named(name: str) -> str:
+    return name if _NAME.fullmatch(name) else OTHER
 
 
 def source_of(raw: bytes) -> str:
@@ -59,6 +71,4 @@ def source_of(raw: bytes) -> str:
     except (msgspec.DecodeError, RecursionError, ValueError):
         return OTHER
     name = context.library.name if context is not None and context.library is not None else None
-    if not name:
-        return NONE
-    return name if _NAME.fullmatch(name) else OTHER
+    return source_named(name) if name else NONE

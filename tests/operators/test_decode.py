@@ -19,6 +19,7 @@ from operators.lane.ports import Batch
 from operators.lane.rocks import open_store
 from operators.lane.store import Store
 from operators.plan.checked import Plan
+from operators.tracking.sources import source_of
 from schemas.counts import Counts
 from schemas.event import MAX_ID_LENGTH, MAX_RECORD_BYTES, Event
 from schemas.output import REJECT_REASONS, Reject
@@ -390,6 +391,31 @@ def test_the_same_happening_gets_the_same_id(raw: bytes) -> None:
 
 def test_different_happenings_get_different_ids() -> None:
     assert len(DIFFERENT) == len({id_of(raw) for raw in DIFFERENT.values()})
+
+
+SOURCES: dict[str, tuple[Any, str | None]] = {
+    "a name": ({"library": {"name": "analytics.js", "version": "5"}}, "analytics.js"),
+    "with a scope": ({"ip": "::1", "library": {"name": "@segment/analytics-node"}}, "@segment/analytics-node"),
+    "no context": (..., None),
+    "null": (None, None),
+    "no library": ({"page": {"url": "/"}}, None),
+    "a library without a name": ({"library": {"version": "1"}}, None),
+    "an empty name": ({"library": {"name": ""}}, None),
+    "an address": ({"library": {"name": "anna@example.com"}}, "other"),
+    "a long name": ({"library": {"name": "a" * 52}}, "other"),
+    "a number": ({"library": {"name": 7}}, "other"),
+    "a library that is a string": ({"library": "web"}, "other"),
+    "a context that is a string": ("web", "other"),
+}
+
+
+@pytest.mark.parametrize(("context", "expected"), SOURCES.values(), ids=SOURCES)
+def test_the_source_is_the_name_of_the_library_and_wrong_ones_make_no_reject(context: Any, expected: str | None) -> None:
+    raw = record(context=context, properties={"a": 1}, messageId="m")
+    found = decode(raw)
+    assert isinstance(found, Event)
+    assert (expected, {"a": 1}, "m", BASE) == (found.source, found.properties, found.message_id, found.t)
+    assert (expected or "none") == source_of(raw)
 
 
 def test_an_own_id_is_kept() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,6 +166,22 @@ def test_the_content_of_an_event_is_read_back() -> None:
     first, second = (row for _, row in read_history(kept.store, "u"))
     assert (first.kind, first.name, first.properties) == ("track", "A", {"x": [1, {"y": None}], "z": 2**63})
     assert second.properties == {"x": 1.7976931348623157e308, "y": [-(2.0**64)]}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
+@pytest.mark.parametrize("name", ["Identified", "Unsubscribed", "A"])
+def test_the_source_is_kept_of_what_tells_something_of_the_person_and_costs_others_nothing(name: str, late: bool) -> None:
+    kept = Kept(plan_with())
+    for number, source in enumerate([None, "crm"]):
+        sent = msgspec.structs.replace(event(BASE, f"m{number}", name, x=1), source=source)
+        kept.history.add("u", sent, number + 1, BASE + late)
+    kept.flush()
+    rows = [row for _, row in read_history(kept.store, "u")]
+    assert [None, None if name == "A" else "crm"] == [row.source for row in rows]
+    assert [row.properties for row in rows] == [{"x": 1}, {"x": 1}]
+    assert [BASE + 1 if late else None] * 2 == [row.watermark for row in rows]
+    plain, sourced = (len(value) for _, value in kept.store.scan(HISTORY, HISTORY_END, 10))
+    assert (plain == sourced) == (name == "A")
 
 
 # --- retention ------------------------------------------------------------------------------------------------------------------------

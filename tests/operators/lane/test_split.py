@@ -13,6 +13,7 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher, numbered
+from operators.lane.history import read_history
 from operators.lane.keys import META, PERSONS, PERSONS_END, Meta
 from operators.lane.memory_store import MemoryStore
 from operators.lane.ports import Batch
@@ -149,6 +150,32 @@ def test_a_lane_of_persons_counts_them() -> None:
     raw = store.get(META)
     assert raw is not None
     assert msgspec.msgpack.decode(raw, type=Meta).persons == len(persons_of(store)) == 2
+
+
+def told_by(source: str, at: float, **ids: str) -> bytes:
+    return record(at, "identify", type="identify", traits={"plan": source}, context={"library": {"name": source}}, **ids)
+
+
+SOURCED = [
+    told_by("web", 0, anonymousId="a"),
+    told_by("crm", 1, userId="u"),
+    told_by("app", 2, userId="u", anonymousId="a"),
+    told_by("shop", 3, userId="v"),
+    says("alias", 4, "u", "v"),
+    told_by("till", 5, userId="v"),
+]
+
+
+@pytest.mark.parametrize("undone", [False, True], ids=["merged", "parted"])
+def test_the_source_of_an_event_goes_with_it_through_links_and_merges(undone: bool) -> None:
+    plan, until = make_plan(RULES), 2_000_000_000_000
+    stream = [*SOURCED, *([says("unmerge", 6, "u", "v")] if undone else [])]
+    resolved, _ = drive("identify", plan, stream, until)
+    shares = [value for _, _, value in resolved.streams["resolved"]]
+    for _, store in (drive("all", plan, stream, until), drive("person", plan, shares, until)):
+        kept = {person: [row.source for _, row in read_history(store, person)] for person in "uv"}
+        one = ["web", "crm", "app", "shop", None, "till"]
+        assert kept == ({"u": one[:3], "v": ["shop", "till"]} if undone else {"u": one, "v": []})
 
 
 IDS: tuple[dict[str, str], ...] = (
