@@ -42,7 +42,7 @@ class PersonStage:
         With `past` the event brings others with it, which have their own times and the numbers behind the person's: all are evaluated once,
         when the latest of them has happened. `touched` is the mask of the rules that are to be evaluated in any case."""
         t = event.t if not past else max(event.t, *(each.event.t for each in past))
-        clock = p.clock if p.count else t
+        clock = p.clock if p.count else event.t
         heap = p.heap
         if heap:
             limit = clock if clock > t else t
@@ -50,11 +50,9 @@ class PersonStage:
             clock = p.clock
         elif not p.count:
             p.clock = t
-        if t < clock:
-            now = clock
+        if event.t < clock:
             emit.counts.out_of_order += 1
-        else:
-            now = t
+        now = clock if clock > t else t
         if now < p.fired:
             self._rearm(p, now)
         dirty = self._due(p, now) if heap and heap[0] >> SLOT_BITS <= now else 0

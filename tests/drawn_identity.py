@@ -72,6 +72,7 @@ def met(dice: Dice, merging: Sequence[int] = (0, 0, 1, 1, 2)) -> Scenario:
         "lateness": dice.pick(("10s", "1s", "0s")),
         "duplicates": dice.pick(("7d", "7d", "5s", "off")),
         "identity": dice.pick(IDENTITIES),
+        "clean": "off",
     }
     until = start + 500 * (dice.below(105) - 4) if dice.chance(2) else None
     logged = dice.pick((None, None, None, None, None, None, start + 5000, start - 290_000))

@@ -140,7 +140,7 @@ class Oracle:
             return
         self.known = known_
         person = self.persons.setdefault(party.name.text, Person(party.name.text, self.zone, event.t))
-        told = {"conflicts": left_out, "linked": 0 if event.previous else len(linked) - (person in linked)}
+        told = {"conflicts": left_out, "linked": len(linked) - (person in linked)}
         self.outcome.counts.update({name: number for name, number in told.items() if number})
         self.outcome.conflicts += [(event.t, person.id, each.type, event.id) for each in event.carried[len(event.carried) - left_out :]]
         self.outcome.counts.update(self.take(person, event, [each for each in linked if each is not person]))

@@ -281,6 +281,7 @@ class Lane:
         found = self._moves.merges.undo(event)
         counts.events += found is not None
         counts.duplicates += found is None
+        counts.clamped += found is not None and event.clamped
         self._changed = self._changed or found is not None
         for p in found or ():
             self._people.arm(p, self._writes)

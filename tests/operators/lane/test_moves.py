@@ -56,6 +56,12 @@ def test_a_visitor_who_logs_in_is_another_person_no_more() -> None:
     ]
 
 
+def test_a_link_behind_the_clock_of_the_person_is_out_of_order() -> None:
+    early = record(5, "Login", user="u", anonymous="a")
+    assert run_engine(make_plan(RULES), [record(0, anonymous="a"), record(10, user="u"), early]).counts["out_of_order"] == 1
+    assert run_engine(make_plan(RULES), [record(10, anonymous="a"), record(0, user="u"), early]).counts["out_of_order"] == 0
+
+
 def test_who_has_no_person_yet_goes_on_under_the_new_name() -> None:
     run = run_engine(make_plan(RULES), [record(0, anonymous="a"), LOGIN, record(90, "B", user="u")])
     assert came(run) == [
