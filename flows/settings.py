@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     kafka_tls_cert: Path | None = Field(None, description="file of the client's certificate")
     kafka_tls_key: Path | None = Field(None, description="file of its key")
     kafka_tls_key_password: SecretStr | None = Field(None, description="the password of the key file; never shown")
+    zerobounce_key: SecretStr | None = Field(None, description="the API key of ZeroBounce; never shown")
+    zerobounce_url: str | None = Field(None, description="its address, where it is another region's, such as https://api-eu.zerobounce.net")
+    neverbounce_key: SecretStr | None = Field(None, description="the API key of NeverBounce; never shown")
+    neverbounce_url: str | None = Field(None, description="its address, where that is another one")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
 

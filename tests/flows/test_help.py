@@ -106,6 +106,7 @@ def test_the_commands_are_these() -> None:
         "duplicates show",
         "duplicates accept",
         "duplicates refuse",
+        "verify",
         "import ecom",
         "demo",
         "schema",

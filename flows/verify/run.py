@@ -1,0 +1,160 @@
+"""`Run`: one pass over the persons of a state: who has no fresh verdict is looked up, and what was found goes into the input.
+
+*Guarantees*: a verdict is told once: which look-up is told when is noted before its record is sent, and a record that a crash kept from
+being surely sent goes again as the same one, with the same messageId and time. When the pass is halted, what was found is sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import orjson
+
+from flows.verify.due import Address, States
+from flows.verify.judge import UNKNOWN_MS, Judge, Outcome, by_itself
+from flows.verify.ledger import Ledger, Told
+from flows.verify.target import Target
+from flows.verify.verdict import Telling, Verdict, email_verified
+
+AT_A_TIME = 500
+"""So many addresses are looked up and told together."""
+
+
+@dataclass(slots=True)
+class Done:
+    """What a pass did: the persons read, the mailboxes by what became of them, the events sent by status, and the paid look-ups."""
+
+    persons: int = 0
+    addresses: int = 0
+    mailboxes: Counter[Outcome] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
+    asked: int = 0
+
+
+@dataclass(slots=True)
+class Due:
+    """What a pass would do: addresses without a fresh verdict, how many of their mailboxes tell it themselves, the domains that would be
+    looked up, the mailboxes that a service would be asked for at most, and the addresses whose verdict is known but not told yet."""
+
+    persons: int = 0
+    addresses: int = 0
+    by_themselves: int = 0
+    domains: int = 0
+    to_ask: int = 0
+    to_tell: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Which verdicts are still fresh at an instant: those of the last `age_ms`, or less where nothing was found. Where a service is there
+    to be asked (`asking`), that a domain takes mail is no verdict."""
+
+    age_ms: int
+    asking: bool
+
+    def verdict(self, ledger: Ledger, mailbox: bytes, now: int) -> Verdict | None:
+        """The fresh verdict on a mailbox."""
+        verdict = ledger.verdict(mailbox)
+        if verdict is None or (self.asking and verdict.reason == "mx_found"):
+            return None
+        age_ms = min(self.age_ms, UNKNOWN_MS) if verdict.status == "unknown" else self.age_ms
+        return verdict if now - verdict.checked_ms < age_ms else None
+
+
+class Run:
+    """A pass; `halted` ends it after what is under way. `seen` is called with what was done so far."""
+
+    def __init__(
+        self, ledger: Ledger, judge: Judge, fresh: Fresh, target: Target, clock: Callable[[], int], halted: Callable[[], bool]
+    ) -> None:
+        self._ledger, self._judge, self._fresh, self._target, self._clock, self._halted = ledger, judge, fresh, target, clock, halted
+        self.done = Done()
+
+    async def run(self, states: States, seen: Callable[[Done], None] = lambda _: None) -> Done:
+        """Goes over all persons."""
+        for batch in self._batches(states):
+            await self._batch(batch)
+            seen(self.done)
+        return self.done
+
+    def _batches(self, states: States) -> Iterator[list[Address]]:
+        """The addresses that are to be looked up or told, some at a time."""
+        batch: list[Address] = []
+        for addresses in states.addresses():
+            if self._halted():
+                break
+            self.done.persons += 1
+            self.done.addresses += len(addresses)
+            batch += [address for address in addresses if self._is_due(address)]
+            if len(batch) >= AT_A_TIME:
+                yield batch
+                batch = []
+        yield batch
+
+    def _is_due(self, address: Address) -> bool:
+        verdict = self._fresh.verdict(self._ledger, self._ledger.hash(address.key), self._clock())
+        return verdict is None or not is_told(self._ledger, address, verdict)
+
+    async def _batch(self, batch: list[Address]) -> None:
+        mailboxes = {self._ledger.hash(address.key): address for address in reversed(batch)}
+        now = self._clock()
+        new = [(mailbox, address) for mailbox, address in mailboxes.items() if self._fresh.verdict(self._ledger, mailbox, now) is None]
+        self.done.mailboxes.update(await self._judge.judge(new))
+        self._tell(batch)
+
+    def _tell(self, batch: list[Address]) -> None:
+        """Sends the verdicts there are."""
+        now, rows, records = self._clock(), list[tuple[bytes, str, Told]](), list[tuple[str, bytes]]()
+        for address in batch:
+            mailbox, person = self._ledger.hash(address.key), self._ledger.hash(address.person)
+            verdict = self._fresh.verdict(self._ledger, mailbox, now)
+            if verdict is None:
+                continue
+            before = self._ledger.told(person, address.trait)
+            told_ms = before.told_ms if before is not None and is_of(before, mailbox, verdict) else now
+            rows.append((person, address.trait, Told(mailbox, verdict.service, verdict.checked_ms, told_ms, sent=False)))
+            telling = Telling(address.person, address.rank, address.trait, address.text, told_ms)
+            records.append((address.person, orjson.dumps(email_verified(telling, mailbox, verdict))))
+            self.done.told[verdict.status] += 1
+        if records:
+            self._ledger.tell(rows)
+            self._target.send(records)
+            self._ledger.tell([(person, trait, told._replace(sent=True)) for person, trait, told in rows])
+
+
+def is_told(ledger: Ledger, address: Address, verdict: Verdict) -> bool:
+    """Whether the person surely was told this look-up, as the last one."""
+    told = ledger.told(ledger.hash(address.person), address.trait)
+    return told is not None and told.sent and is_of(told, ledger.hash(address.key), verdict)
+
+
+def is_of(told: Told, mailbox: bytes, verdict: Verdict) -> bool:
+    """Whether it is this look-up that was told."""
+    return (told.mailbox, told.service, told.checked_ms) == (mailbox, verdict.service, verdict.checked_ms)
+
+
+def due_of(ledger: Ledger, states: States, fresh: Fresh, now: int, halted: Callable[[], bool]) -> Due:
+    """What a pass would do now; nobody is asked."""
+    due, mailboxes, domains = Due(), set[bytes](), set[str]()
+    for addresses in states.addresses():
+        due.persons += 1
+        for address in () if halted() else addresses:
+            mailbox = ledger.hash(address.key)
+            verdict = fresh.verdict(ledger, mailbox, now)
+            if verdict is not None:
+                due.to_tell += not is_told(ledger, address, verdict)
+                continue
+            due.addresses += 1
+            if mailbox in mailboxes:
+                continue
+            mailboxes.add(mailbox)
+            if by_itself(address) is not None:
+                due.by_themselves += 1
+            else:
+                domains.add(address.key.rpartition("@")[2])
+                due.to_ask += fresh.asking
+    known = (ledger.domain(domain) for domain in domains)
+    due.domains = sum(each is None or each.until_ms <= now for each in known)
+    return due
