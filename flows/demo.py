@@ -263,11 +263,12 @@ def _segments(segments: dict[str, Standing]) -> Table:
 
 
 def _campaigns(campaigns: dict[str, Sent]) -> Table:
-    table = _table("Campaign", "Triggers", *DECISION_REASONS)
+    reasons = [reason for reason in DECISION_REASONS if any(reason in sent.decisions for sent in campaigns.values())]
+    table = _table("Campaign", "Triggers", *reasons)
     for campaign, sent in campaigns.items():
-        _row(table, campaign, sent.triggers, *(sent.decisions.get(reason, 0) for reason in DECISION_REASONS))
+        _row(table, campaign, sent.triggers, *(sent.decisions.get(reason, 0) for reason in reasons))
     table.add_section()
-    everything = [sum(sent.decisions.get(reason, 0) for sent in campaigns.values()) for reason in DECISION_REASONS]
+    everything = [sum(sent.decisions.get(reason, 0) for sent in campaigns.values()) for reason in reasons]
     _row(table, "all", sum(sent.triggers for sent in campaigns.values()), *everything)
     return table
 

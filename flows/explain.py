@@ -91,7 +91,7 @@ def explain_person(
         return _answer(plan, found, live, "forecast" if at > now else "state", at, whole, told)
     if not past:
         raise UsageError(f"nothing is kept of this person's history, so --at must be {format_instant(now)} or later; or leave it away")
-    return _answer(plan, found, live, "history", at, whole, explain.at(live.person.id, past, at, whole))
+    return _answer(plan, found, live, "history", at, whole, explain.at(live.person.id, past, at, whole, live.person.acts))
 
 
 def _answer(plan: Plan, segment: Segment, live: Live, basis: Basis, at: int, whole: int | None, told: Explanation) -> Answer:

@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from operators.consent import untold
 from operators.emit import Emit
 from operators.language.calls.held import HIDDEN
 from operators.language.compile import compile_rules
 from operators.language.feeds import Rules, bring
 from operators.language.slots import Slot, TimerSlot
+from schemas.consent import Act
 from schemas.event import Event
 from schemas.person import Person, new_person
 
@@ -132,7 +134,7 @@ class Change:
         p.entered = {self.members[no]: kept for no, kept in p.entered.items() if no in self.members}
         self._slots(p, history)
         if self.conditions:
-            members = replay(stage, p.id, history.whole(), now).members
+            members = replay(stage, p.id, history.whole(), now, acts=p.acts).members
             p.members |= {no: entry for no, entry in members.items() if no in self.conditions}
         stage.arm(p)
         stage.advance(p, now, emit, only=self.same)
@@ -154,19 +156,22 @@ class Change:
         p.slots = slots
 
 
-def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int, emit: Emit | None = None) -> Person:
-    """The person as the events up to an instant make it, looked at then: what came later is not seen, and no event is late. What comes out
-    goes to `emit`, and is let go."""
+def replay(stage: PersonStage, id: str, past: Iterable[Past], until: int, emit: Emit | None = None, acts: Iterable[Act] = ()) -> Person:
+    """The person as the events up to an instant make it, looked at then: what came later is not seen, and no event is late. Of its `acts`
+    those of which no event tells any more were there before. What comes out goes to `emit`, and is let go."""
+    past = list(past)
     p, emit, mismatched = new_person(id), emit or Emit("", 1), stage.rules.mismatched
     # These comparisons were made before.
     before = mismatched.copy()
     linked: list[Past] = []
+    touched = stage.permit(p, untold(acts, {each.event.message_id for each in past}))
     for each in past:
         t = each.event.t
         if t <= until and each.linked:
             linked.append(each)
         elif t <= until:
-            stage.apply(p, each.event, t, emit, linked)
+            stage.apply(p, each.event, t, emit, linked, touched)
+            touched = 0
             emit.outputs.clear()
             linked.clear()
     stage.advance(p, until + 1, emit)

@@ -1,7 +1,7 @@
 """`decide`: whether an occasion becomes a trigger, or a decision record with the one reason why not.
 
-The checks stand in the order of `semantics.md`, 6: an address, the hold-outs, re-entry, the caps. An entry counts from when the re-entry
-check lets the person in, whether or not a cap then holds the mail.
+The checks stand in the order of `semantics.md`, 6: suppression, consent, an address, the hold-outs, re-entry, the caps. An
+entry counts from when the re-entry check lets the person in, whether or not a cap then holds the mail.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from operators.language.compile import Context
 from operators.language.expressions import Value
 from operators.language.feeds import Rules
 from operators.language.slots import at_path
+from operators.permission import proof_of, refusal
 from operators.plan.checked import Campaign, Plan
 from operators.profile import traits_of
 from schemas.event import Event
@@ -93,10 +94,15 @@ class Decide:
         entered = False
         for step, send in enumerate(campaign.steps):
             id = make_id("trigger", campaign.id, entry, step, p.id)
+            about = {"step": step, "template": send.template}
+            refused = refusal(p.acts, campaign.topic, _trait(p, "email"))
+            if refused is not None:
+                emit.decision(p.id, campaign.id, id, now, refused.reason, {**about, "proof": proof_of(refused.act), "why": why})
+                continue
             reason = self._refusal(campaign, p) or (None if entered else self._entry(campaign, key, p, now)) or self._cap(p, now)
             entered = entered or reason in (None, "cap")
             if reason is not None:
-                emit.decision(p.id, campaign.id, id, now, reason, {"step": step, "template": send.template, "why": why})
+                emit.decision(p.id, campaign.id, id, now, reason, {**about, "why": why})
                 continue
             self._sent(p, now)
             emit.trigger(
@@ -105,8 +111,7 @@ class Decide:
                 id,
                 now,
                 {
-                    "step": step,
-                    "template": send.template,
+                    **about,
                     "variant": None,
                     "to": {"address": _trait(p, "email"), "name": name_of(p)},
                     "traits": traits_of(p),

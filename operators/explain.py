@@ -19,6 +19,7 @@ from operators.language.evidence import Evidence
 from operators.language.parts import Part, Parts
 from operators.person import PersonStage
 from operators.plan.checked import Plan, Segment
+from schemas.consent import Act
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
 MOST_INSTANTS = 3_000
@@ -92,10 +93,10 @@ class Explain:
         self.narrow = narrow(plan, segment)
         self.stage = PersonStage(self.narrow)
 
-    def at(self, id: str, past: Sequence[Past], at: int, kept_from: int | None = None) -> Explanation:
-        """At an instant, from the history alone."""
+    def at(self, id: str, past: Sequence[Past], at: int, kept_from: int | None = None, acts: Sequence[Act] = ()) -> Explanation:
+        """At an instant, from the history alone, and from acts of consent that are older."""
         noticed = Noticed(self.segment)
-        seen = Seen(self.stage, replay(self.stage, id, past, at, noticed), at)
+        seen = Seen(self.stage, replay(self.stage, id, past, at, noticed, acts), at)
         return self._explanation(seen, past, noticed.last, kept_from)
 
     def live(self, stage: PersonStage, p: Person, past: Sequence[Past], now: int, at: int, kept_from: int | None = None) -> Explanation:
@@ -106,7 +107,7 @@ class Explain:
         seen.p.heap = [item for item in p.heap if stage.rules.slots[item & SLOT_MASK].mask & only]
         heapify(seen.p.heap)
         noticed = Noticed(self.segment)
-        replay(self.stage, p.id, past, now, noticed)
+        replay(self.stage, p.id, past, now, noticed, p.acts)
         stage.advance(seen.p, at + 1, noticed, only)
         return self._explanation(seen, past, noticed.last, kept_from)
 

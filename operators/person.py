@@ -6,18 +6,20 @@ first every boundary before the event, each at its own instant, then the event, 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from heapq import heappop
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from operators.clean.companions import RAW
+from operators.consent import ACTS, keep, take
 from operators.decide import Decide
 from operators.emit import Emit
 from operators.instants import EARLIEST
 from operators.language.compile import compile_rules
 from operators.language.feeds import Rule, Rules, bring
 from operators.profile import profile_of
+from schemas.consent import Act
 from schemas.event import Event
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
@@ -63,6 +65,8 @@ class PersonStage:
         p.count += 1
         if event.kind == "identify":
             dirty |= self._traits(p, event)
+        elif event.name in ACTS and take(p, event):
+            dirty |= self.rules.consents
         if event.name is not None:
             dirty |= bring(self.rules, p, event.name, event.t, p.count, event.properties, now)
         if dirty:
@@ -77,6 +81,8 @@ class PersonStage:
         for n, event, *_ in past:
             if event.kind == "identify":
                 dirty |= self._traits(p, event)
+            elif event.name in ACTS and take(p, event):
+                dirty |= self.rules.consents
             if event.name is not None:
                 dirty |= bring(self.rules, p, event.name, event.t, n, event.properties, now)
             p.count = n
@@ -129,13 +135,17 @@ class PersonStage:
 
     def inherit(self, p: Person, other: Person) -> int:
         """Takes over what is known of a person that becomes part of this one, beside its events: traits by their times, the later arrival
-        being the other's, and what it was sent and entered. Gives the mask of the rules whose truth may have changed."""
-        dirty = self._inherited(p, other.traits)
+        being the other's, acts of consent, and what it was sent and entered. Gives the mask of the rules whose truth may have changed."""
+        dirty = self._inherited(p, other.traits) | self.permit(p, other.acts)
         if other.sent:
             p.sent = sorted([*p.sent, *other.sent])[-self.decide.most :] if self.decide.most else []
         for place, entry in other.entries.items():
             p.entries[place] = max(entry, p.entries.get(place, entry))
         return dirty
+
+    def permit(self, p: Person, acts: Iterable[Act]) -> int:
+        """Keeps acts of consent of a person; gives the mask of the rules whose truth may have changed."""
+        return self.rules.consents if keep(p, acts) else 0
 
     def advance(self, p: Person, limit: int, emit: Emit, only: int = -1) -> None:
         """Evaluates the person's boundaries before `limit`, each at its own instant; of the rules those of the mask `only`."""

@@ -32,8 +32,10 @@ REJECT_REASONS: dict[RejectReason, str] = {
     "tracking_plan": "the event breaks the tracking plan, which says `block`",
 }
 
-DecisionReason = Literal["no_address", "holdout", "re_entry", "cap"]
+DecisionReason = Literal["suppressed", "consent", "no_address", "holdout", "re_entry", "cap"]
 DECISION_REASONS: dict[DecisionReason, str] = {
+    "suppressed": "the person unsubscribed or complained, or mails to its address come back",
+    "consent": "the topic of the campaign needs a consent that the person has not given, or has withdrawn",
     "no_address": "the person has no e-mail address",
     "holdout": "the person is in the hold-out of the plan or of the campaign",
     "re_entry": "the person entered the campaign before, and `re_enter` does not let it in again yet",

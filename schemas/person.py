@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from schemas.consent import Act
+
 PERSON_VERSION = 1
 """The first item of a stored person; raised when the layout changes."""
 
@@ -42,13 +44,14 @@ MOST_CONFLICTS = 20
 
 class Linked(msgspec.Struct, array_like=True, gc=False):
     """What links have made one: the rank of the name and its place in the order of arrival, the other identifiers by value, and the links
-    that were not made. Where it is merged with others, `count` is the number of its own events."""
+    that were not made. Where it is merged with others, `count` is the number of its own events, `acts` are its own."""
 
     rank: int
     came: int
     known: dict[str, Identifier] = {}
     conflicts: list[Conflict] = []
     count: int = 0
+    acts: list[Act] = []
 
 
 class Merge(msgspec.Struct, array_like=True, gc=False):
@@ -85,7 +88,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     the last entry by campaign (and key). `layout` is the number of the layout by which the numbers of slots and segments are told.
     `entered` gives the days of the last entries into each segment, by its number, packed as `operators.entries` says. `rank` is that of
     `id`, the highest that it was met with (0: not known), `came` its place in the order of arrival. `ties` is None where nothing else is
-    known of the person's identity.
+    known of the person's identity. `acts` are the latest acts of consent and suppression, as `operators.consent` says.
     """
 
     version: int
@@ -105,6 +108,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     rank: int = 0
     came: int = -1
     ties: Ties | None = None
+    acts: list[Act] = []
 
     @property
     def to(self) -> str | None:

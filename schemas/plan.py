@@ -106,7 +106,7 @@ def _computed(value: object) -> object:
     return value
 
 
-def _event(value: object) -> object:
+def _entry(value: object) -> object:
     return {} if value is None else value
 
 
@@ -249,6 +249,19 @@ class IdentityFile(PlanModel):
     ] = []
 
 
+class TopicFile(PlanModel):
+    """A topic of communication: what mails of some campaigns are about."""
+
+    title: Annotated[str, Field(description="What people call the topic.")] = ""
+    description: Annotated[str, Field(description="What is sent on it.")] = ""
+    consent: Annotated[
+        Literal["required", "none"],
+        Field(description="`required`: who has not given consent is not sent it; `none`: only who is suppressed is not."),
+    ] = "required"
+
+
+TopicEntry = Annotated[TopicFile, BeforeValidator(_entry), WithJsonSchema({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/TopicFile"}]})]
+
 IdentityOrOff = Annotated[
     IdentityFile | None,
     BeforeValidator(_identity),
@@ -287,6 +300,14 @@ class PlanFile(PlanModel):
         Switch, Field(description="Whether the unified profile of a person is put out each time that it changes, as the stream `profiles`.")
     ] = False
     caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
+    topics: Annotated[
+        dict[str, TopicEntry],
+        Field(
+            max_length=100,
+            description="Topics of communication by id: each campaign then has one, and people give and withdraw consent to them.",
+            json_schema_extra={"propertyNames": {"pattern": CAMPAIGN_ID}},
+        ),
+    ] = {}
 
 
 class SegmentFile(PlanModel):
@@ -370,6 +391,9 @@ class CampaignFile(PlanModel):
             json_schema_extra={"pattern": "^(never|always|after .+)$"},
         ),
     ] = "never"
+    topic: Annotated[
+        str | None, Field(description="What its mails are about: one of the `topics` of plan.yaml, which must be there where it has some.")
+    ] = None
     holdout: Annotated[Share, Field(description="The share of persons that this campaign does not send to, for comparison.")] = 0.0
     existing: Annotated[
         bool, Field(description="With a segment: also starts for the people who enter or leave it because the plan was changed.")
@@ -412,7 +436,7 @@ class EventFile(PlanModel):
     ] = None
 
 
-EventEntry = Annotated[EventFile, BeforeValidator(_event), WithJsonSchema({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/EventFile"}]})]
+EventEntry = Annotated[EventFile, BeforeValidator(_entry), WithJsonSchema({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/EventFile"}]})]
 
 
 class TrackingFile(PlanModel):
@@ -443,6 +467,7 @@ def plan_schema() -> dict[str, Any]:
         DuplicatePersonsFile,
         IdentityFile,
         LimitsFile,
+        TopicFile,
         SegmentsFile,
         SegmentFile,
         ComputedsFile,

@@ -14,9 +14,11 @@ from typing import Any, Literal
 import msgspec
 
 from operators.change import Past
+from operators.consent import ACTS, take
 from operators.emit import Emit
 from operators.person import PersonStage
 from operators.plan.checked import Plan
+from schemas.consent import Act
 from schemas.event import Event
 from schemas.person import Person
 
@@ -35,8 +37,8 @@ class KeptRow(msgspec.Struct, array_like=True):
 
 class Told(msgspec.Struct, omit_defaults=True):
     """What is to happen to a person, by an event: `apply` it, with the events that it brings; `leave`, to be part of `to`; be made `anew`
-    of these events, or be no more where `count`, the number of all its events, is 0. `watermark` is
-    that of the identify lane before the event."""
+    of these events, or be no more where `count`, the number of all its events, is 0. `acts` are the person's acts of consent, where others
+    have become part of it. `watermark` is that of the identify lane before the event."""
 
     do: Literal["apply", "leave", "anew"]
     event: Event
@@ -45,6 +47,7 @@ class Told(msgspec.Struct, omit_defaults=True):
     to: str = ""
     rows: list[KeptRow] = []
     count: int = 0
+    acts: list[Act] = []
 
 
 class ResolvedRecord(msgspec.Struct):
@@ -60,12 +63,17 @@ def identify_plan(plan: Plan) -> Plan:
 
 
 class Relay(PersonStage):
-    """In the place of the person stage: keeps of a person how many events it has, and puts out what is to happen to it."""
+    """In the place of the person stage: keeps of a person how many events it has and its acts of consent, and puts out what is to happen to
+    it."""
 
     def apply(self, p: Person, event: Event, watermark: int, emit: Emit, past: Sequence[Past] = (), touched: int = 0) -> None:
         p.count += len(past) + 1
         p.clock = max(p.clock, event.t) if p.count > 1 else event.t
-        self._put(p, Told("apply", event, watermark, [each.event for each in past]), emit)
+        for each in (*(one.event for one in past), event):
+            if each.name in ACTS:
+                take(p, each)
+        acts = p.acts if p.ties is not None else []
+        self._put(p, Told("apply", event, watermark, [each.event for each in past], acts=acts), emit)
 
     def meet(self, p: Person, past: Sequence[Past], event: Event, watermark: int, emit: Emit) -> None:
         """Time passes in the lane of the person."""
@@ -77,7 +85,7 @@ class Relay(PersonStage):
         self, p: Person, rows: Sequence[Past], watermark: int, before: Mapping[int, int], now: int, event: Event, emit: Emit
     ) -> None:
         kept = [KeptRow(each.n, each.event, each.watermark, each.linked) for each in rows]
-        self._put(p, Told("anew", event, watermark, rows=kept, count=p.count), emit)
+        self._put(p, Told("anew", event, watermark, rows=kept, count=p.count, acts=p.acts), emit)
 
     def _put(self, p: Person, told: Told, emit: Emit) -> None:
         data: dict[str, Any] = msgspec.to_builtins(told)

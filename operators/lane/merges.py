@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from operators.change import Past
+from operators.consent import acts_of, latest
 from operators.emit import Emit
 from operators.identity.groups import group_name, name_in, parts, undone
 from operators.identity.link import First, link
@@ -57,6 +58,7 @@ class Merges:
             return -1
         if linked is not None:
             number = linked.count = linked.count + 1
+            linked.acts = latest(linked.acts, acts_of(event))
         late = watermark if event.t < watermark else None
         kept = Kept(event.t, n, event.kind, event.name, event.properties, late, of=of, number=number, source=source_kept(event))
         kept.shadowed = not brought.past and not brought.touched and self._history.has(p.id, event)
@@ -109,6 +111,7 @@ class Merges:
         before = group.get(resolved.name)
         linked, names = link(resolved, event, self._meta.offset, first)
         linked.count = 0 if before is None else before.count
+        linked.acts = latest(*(group[each.name].acts for each in resolved.places if each.name in group))
         have = [each for each in every if each.kept.of == resolved.name]
         for name in (each.name for each in resolved.places if each.name != resolved.name):
             del group[name]
@@ -193,7 +196,7 @@ class Merges:
             q, past = self._anew(p, name, own, its, rows, watermark, event.t)
             if before and not self._history.keeps:
                 # There is nothing to make it of: it stays as it is.
-                p.ties, q = q.ties, p
+                p.ties, p.acts, q = q.ties, q.acts, p
             self._people.put(q)
             if not q.count:
                 self._people.forget(name)
@@ -218,7 +221,7 @@ class Merges:
         its.sort(key=lambda each: each.kept.n)
         self._history.put(name, its)
         past = [past_of(name, each) for each in its if is_seen(each.kept)]
-        q = rebuild(self._stage, name, past, watermark, now)
+        q = rebuild(self._stage, name, past, watermark, now, latest(*(each.acts for each in own.values())))
         q.count = max(q.count, sum(each.count for each in own.values()))
         q.layout, q.sent, q.entries = p.layout, list(p.sent), dict(p.entries)
         q.rank, q.came, q.ties = own[name].rank, own[name].came, Ties(None, own, merges)
@@ -245,7 +248,7 @@ def standing(p: Person) -> dict[str, Linked]:
     """What links have made one in a person, by name, each with the number of its events."""
     if p.ties is not None and len(p.ties.linked) > 1:
         return p.ties.linked
-    return {p.id: msgspec.structs.replace(linked_in(p), count=p.count)}
+    return {p.id: msgspec.structs.replace(linked_in(p), count=p.count, acts=p.acts)}
 
 
 def explicit(row: Moving, person: str) -> Moving:

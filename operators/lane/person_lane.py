@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from operators.change import Past
+from operators.consent import latest, untold
 from operators.identity.rebuild import rebuild
 from operators.identity.relay import ResolvedRecord, Told
 from operators.lane.history import Moving, source_kept
@@ -81,8 +82,18 @@ class PersonLane(Lane):
             counts.duplicates += 1
             return
         self._size += size + added
-        self._stage.apply(p, event, watermark, self._emit, past)
-        self._applied(p, event, watermark, counts, linked=bool(past))
+        acts = self._permit(p, told, past, watermark)
+        self._stage.apply(p, event, watermark, self._emit, past, acts)
+        self._applied(p, event, watermark, counts, linked=bool(past or acts))
+
+    def _permit(self, p: Person, told: Told, past: list[Past], watermark: int) -> int:
+        """Keeps acts of which no event that the person brings tells; gives the mask of the rules that they may change. What was due before
+        does not see them."""
+        acts = untold(told.acts, {each.event.message_id for each in past} | {told.event.message_id})
+        if latest(p.acts, acts) == p.acts:
+            return 0
+        self._stage.meet(p, past, told.event, watermark, self._emit)
+        return self._stage.permit(p, acts)
 
     def _leave(self, name: str, told: Told) -> None:
         p = self._person(name)
@@ -100,10 +111,13 @@ class PersonLane(Lane):
             p = self._people.born(name)
         elif told.count and not self._history.keeps:
             # There is nothing to make it of: it stays as it is.
+            p.acts = told.acts
+            self._people.put(p)
+            self._touch(name)
             return
         past = [Past(each.n, each.event, each.watermark, each.linked) for each in told.rows]
         self._stage.meet(p, [], told.event, self._now(told), self._emit)
-        q = rebuild(self._stage, name, past, self._now(told), told.event.t)
+        q = rebuild(self._stage, name, past, self._now(told), told.event.t, told.acts)
         q.count = max(q.count, told.count)
         q.layout, q.sent, q.entries = p.layout, p.sent, p.entries
         self._history.take(name, self._now(told))

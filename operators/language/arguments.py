@@ -164,6 +164,7 @@ _BINDERS: dict[str, Callable[[Reader, Parameter, ast.expr, Scope], Any]] = {
     "segment": _segment,
     "computed": _computed,
     "text": _text,
+    "topic": _text,
     "value": _value,
     "values": _value,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +82,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What rules are checked against. `history_ms` is None where no history is kept, `events` None where there is no tracking plan."""
+    """What rules are checked against. `history_ms` is None where no history is kept, `events` None where there is no tracking plan,
+    `topics` None where the plan has none."""
 
     history_ms: int | None = None
     events: Events | None = None
+    topics: Collection[str] | None = None
 
 
 def check(node: Node, known: Known, text: str = "", inside: tuple[str, ...] | None = None, *, value: bool = False) -> list[Problem]:
@@ -422,6 +424,13 @@ def _on_argument(node: Call, parameter: Parameter, value: Any, known: Known, tex
             yield from _where_argument(node, parameter, on.where, known, text)
 
 
+def _topic_argument(node: Call, parameter: Parameter, value: Any, known: Known, text: str) -> Iterator[Problem]:
+    if known.topics is not None and value not in known.topics:
+        hint = nearest(value, known.topics)
+        must = "a topic must be one of the `topics` of plan.yaml"
+        yield Problem(_quote(text, node.at, value), f"{must}; got {shortened(value)}{hint}")
+
+
 _ARGUMENTS: dict[str, Callable[[Call, Parameter, Any, Known, str], Iterator[Problem]]] = {
     "value": _values_argument,
     "values": _values_argument,
@@ -432,6 +441,7 @@ _ARGUMENTS: dict[str, Callable[[Call, Parameter, Any, Known, str], Iterator[Prob
     "within": _within_argument,
     "events": _events_argument,
     "property": _property_argument,
+    "topic": _topic_argument,
 }
 """How an argument is checked, by the kind of its parameter."""
 

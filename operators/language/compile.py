@@ -198,6 +198,10 @@ class Context:
         """The rule at hand reads this trait."""
         self.rules.traits[name] = self.rules.traits.get(name, 0) | self._bit
 
+    def consent(self) -> None:
+        """The rule at hand reads a consent."""
+        self.rules.consents |= self._bit
+
     def slot(self, measure: type[AnySlot], call: Call, compared: Compared) -> Any:
         """The slot of a call over events, shared with all that need the same: of the measure, or one that looks at its part."""
         key = (measure, arguments_of(call))

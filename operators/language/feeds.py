@@ -91,9 +91,10 @@ class Feed:
 
 @dataclass(slots=True)
 class Rules:
-    """All segments of a plan, compiled. `birth` is the mask of the rules that can hold for a person of whom nothing is known;
-    `about` gives, by segment and event name, the slots that keep the latest event that the segment is about, `look` the closure that
-    tells what a part of a rule gives, as `why` tells it of calls. `mismatched` counts the comparisons of two kinds that were made."""
+    """All segments of a plan, compiled. `birth` is the mask of the rules that can hold for a person of whom nothing is known, `consents` of
+    those that read a consent; `about` gives, by segment and event name, the slots that keep the latest event that the segment is about,
+    `look` the closure that tells what a part of a rule gives, as `why` tells it of calls. `mismatched` counts the comparisons of two kinds
+    that were made."""
 
     rules: list[Rule] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
@@ -103,6 +104,7 @@ class Rules:
     traits: dict[str, int] = field(default_factory=dict)
     about: dict[str, list[tuple[str, Slot]]] = field(default_factory=dict)
     birth: int = 0
+    consents: int = 0
     mismatched: Counter[Comparison] = field(default_factory=Counter)
     look: Callable[[Node], Value] = field(init=False)
 

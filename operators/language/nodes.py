@@ -194,6 +194,7 @@ ParameterKind = Literal[
     "times",
     "segment",
     "text",
+    "topic",
     "computed",
     "item",
     "value",
@@ -218,6 +219,7 @@ class Parameter:
     | times | a whole number, not 0 | `int` |
     | segment | a string, the id of a segment of the plan | `str` |
     | text | a string | `str` |
+    | topic | a string, the id of a topic of the plan | `str` |
     | computed | a string, a name of computed.yaml | `Computed` |
     | item | an expression over the items of a list | `Node` |
     | value | an expression over the person | `Node` |

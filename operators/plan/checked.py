@@ -38,6 +38,15 @@ class DuplicatePersons:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """What mails can be about. Where `required`, only who has given consent to it is sent them."""
+
+    id: str
+    title: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """The step `send`: a trigger that names the template."""
 
@@ -54,7 +63,8 @@ class Campaign:
 
     `on` is `enters` or `exits` with `segment`, or `event` with `events` (and `where`, a rule over the event's properties, and `key`, the
     path of the property that keeps two occasions of one person apart). `re_enter` is `never`, `always`, or ms since the last entry.
-    `holdout` is a share in [0, 1]. `existing` says that it also starts for those who enter or leave by a changed plan.
+    `holdout` is a share in [0, 1]. `existing` says that it also starts for those who enter or leave by a changed plan. `topic` is what its
+    mails are about; None where the plan has no topics.
     """
 
     id: str
@@ -69,6 +79,7 @@ class Campaign:
     state: Literal["live", "draft"]
     steps: tuple[Step, ...]
     existing: bool = False
+    topic: Topic | None = None
 
 
 LIMITS: Mapping[int, int] = {USER_ID: 1, EMAIL: 5, ANONYMOUS_ID: 100}
@@ -134,3 +145,4 @@ class Plan:
     identity: Identity | None = Identity()
     clean: CleanPlan | None = CleanPlan()
     profiles: bool = False
+    topics: tuple[Topic, ...] = ()

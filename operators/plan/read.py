@@ -29,7 +29,20 @@ from operators.language.claims import settled
 from operators.language.durations import parse_duration, shortened, ticked
 from operators.language.nodes import Node
 from operators.language.parse import parse
-from operators.plan.checked import LIMITS, Campaign, Cap, CleanPlan, DuplicatePersons, Identity, Plan, Segment, Send, Step, TrackingPlan
+from operators.plan.checked import (
+    LIMITS,
+    Campaign,
+    Cap,
+    CleanPlan,
+    DuplicatePersons,
+    Identity,
+    Plan,
+    Segment,
+    Send,
+    Step,
+    Topic,
+    TrackingPlan,
+)
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
@@ -84,6 +97,7 @@ class _Reading:
     known: Known = field(default_factory=Known)
     tracked: TrackingPlan | None = None
     computed: dict[str, Node | None] = field(default_factory=dict)
+    topics: dict[str, Topic] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """The plan; worth something only where there are no findings."""
@@ -92,7 +106,8 @@ class _Reading:
         for file, tree in trees.items():
             self.shape(file, tree)
         settings = _Settings(self, trees.get("plan.yaml", Tree("")))
-        self.known = Known(settings.history_ms, self.tracking(trees.get("tracking.yaml", Tree(""))))
+        self.topics = {topic.id: topic for topic in settings.topics}
+        self.known = Known(settings.history_ms, self.tracking(trees.get("tracking.yaml", Tree(""))), self.topics or None)
         segments_tree = trees.get("segments.yaml", Tree(""))
         entries = _mapping(segments_tree.value, "segments")
         self.ids = dict.fromkeys(entries) if entries is not None else None
@@ -296,6 +311,7 @@ class _Reading:
             state="draft" if raw.get("state") == "draft" else "live",
             steps=self.steps(file, tree, raw.get("steps")),
             existing=raw.get("existing") is True,
+            topic=self.topic(file, tree, raw),
         )
 
     def re_enter(self, file: str, tree: Tree, text: Any) -> Any:
@@ -306,6 +322,18 @@ class _Reading:
             return self.duration(file, tree, ("re_enter",), text.removeprefix("after ").strip())
         self.find(file, tree.at(("re_enter",)), f"`re_enter` must be never, always or after <duration>; got {shortened(text)}")
         return "never"
+
+    def topic(self, file: str, tree: Tree, raw: dict[str, Any]) -> Topic | None:
+        """What a campaign's mails are about; one that starts for nobody need not say so."""
+        name = raw.get("topic")
+        if name is None and self.topics and raw.get("state") != "draft":
+            self.find(file, tree.at(()), f"`topic` must be there, since plan.yaml has topics: one of {', '.join(self.topics)}; got none")
+        if not isinstance(name, str):
+            return None
+        if name not in self.topics:
+            must = "a topic must be one of the `topics` of plan.yaml"
+            self.find(file, tree.at(("topic",)), f"{must}; got {shortened(name)}{nearest(name, self.topics)}")
+        return self.topics.get(name)
 
     def steps(self, file: str, tree: Tree, steps: Any) -> tuple[Step, ...]:
         """The steps of a campaign, each told by its one key of `STEP_KINDS`."""
@@ -347,6 +375,7 @@ class _Settings:
         self.duplicate_persons = self._duplicate_persons()
         self.identity = self._identity()
         self.clean = self._clean()
+        self.topics = tuple(self._topics())
 
     def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: TrackingPlan | None) -> Plan:
         """The plan of these settings."""
@@ -361,7 +390,7 @@ class _Settings:
             "duplicate_persons": self.duplicate_persons,
             "identity": self.identity,
         }
-        version = _version(values, segments, campaigns, changes_events(tracking), self.clean)
+        version = _version(values, segments, campaigns, changes_events(tracking), self.clean, self.topics)
         return Plan(
             **values,
             segments=segments,
@@ -370,6 +399,7 @@ class _Settings:
             tracking=tracking,
             clean=self.clean,
             profiles=self._raw.get("profiles") in (True, "on"),
+            topics=self.topics,
         )
 
     def _duration(self, key: str, default: str) -> int:
@@ -440,6 +470,14 @@ class _Settings:
             if isinstance(cap, dict):
                 within = self._reading.duration("plan.yaml", self._tree, ("caps", i, "within"), cap.get("within"))
                 yield Cap(cap["most"] if isinstance(cap.get("most"), int) else 1, within)
+
+    def _topics(self) -> Iterable[Topic]:
+        for id, entry in (_mapping(self._raw, "topics") or {}).items():
+            if not re.fullmatch(CAMPAIGN_ID[1:-1], id):
+                place = self._tree.key(("topics", id))
+                self._reading.find("plan.yaml", place, f"the id of a topic must be like 'newsletter' (a-z, 0-9, _, -); got {shortened(id)}")
+            told = entry if isinstance(entry, dict) else {}
+            yield Topic(id, _text(told.get("title")), told.get("consent") != "none")
 
 
 class _Start:
@@ -512,7 +550,12 @@ class _Start:
 
 
 def _version(
-    values: dict[str, Any], segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: Any, clean: CleanPlan | None
+    values: dict[str, Any],
+    segments: tuple[Segment, ...],
+    campaigns: tuple[Campaign, ...],
+    tracking: Any,
+    clean: CleanPlan | None,
+    topics: tuple[Topic, ...],
 ) -> str:
     """16 hex digits of a hash over everything that can change an outcome; titles cannot."""
     duplicates: DuplicatePersons | None = values["duplicate_persons"]
@@ -525,6 +568,7 @@ def _version(
         "campaigns": [
             (c.id, c.on, c.segment, c.events, c.where and canonical(c.where), c.key, c.re_enter, c.holdout, c.state, [*map(repr, c.steps)])
             + ((c.existing,) if c.existing else ())
+            + (({"topic": c.topic.id},) if c.topic is not None else ())
             for c in campaigns
         ],
     } | ({"tracking": tracking} if tracking else {})
@@ -532,6 +576,8 @@ def _version(
         told["duplicate_persons"] = [duplicates.review, duplicates.merge]
     if clean != CleanPlan():
         told["clean"] = None if clean is None else (sorted(clean.kinds.items()), clean.country)
+    if topics:
+        told["topics"] = {topic.id: topic.required for topic in topics}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
