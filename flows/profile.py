@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.profile_consents import Consented, Suppressed, consent_rows, consents_of, suppression_rows, suppressions_of
 from operators.identity.resolve import linked_in
 from operators.instants import format_instant
 from operators.lane.keys import Kept
@@ -104,6 +105,8 @@ class Profile(msgspec.Struct, frozen=True):
     identifiers: list[Known]
     conflicts: list[NotLinked]
     merges: list[Merged]
+    consents: list[Consented]
+    suppressions: list[Suppressed]
 
 
 def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: int = RECENT) -> Profile:
@@ -126,6 +129,8 @@ def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: 
         _identifiers(known),
         _conflicts(known),
         _merges(known),
+        consents_of(known, plan),
+        suppressions_of(known),
     )
 
 
@@ -186,6 +191,10 @@ def show(profile: Profile, out: Console) -> None:
         left = [(each.identifier, each.time, f"not linked: one {each.limit} too many, by {each.message_id}") for each in profile.conflicts]
         _section(out, "Identifiers of others", left, "")
     _section(out, "Traits", [(name, trait.time, _value(trait.value)) for name, trait in profile.traits.items()], "none")
+    if profile.consents:
+        _section(out, "Consents", consent_rows(profile.consents), "")
+    if profile.suppressions:
+        _section(out, "Suppressions", suppression_rows(profile.suppressions), "")
     rows = [
         (each.segment, f"since {each.since}", ", ".join(f"{text} = {_value(v)}" for text, v in each.values.items()))
         for each in profile.segments

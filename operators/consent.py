@@ -80,9 +80,11 @@ def acts_of(event: Event) -> Iterator[Act]:
     Act(kind='given', about='news', t=5, message_id='m', source='footer', text_version='3')
     """
     read = ACTS.get(event.name or "")
-    for kind, about in read(event.properties) if read is not None else ():
-        properties = event.properties
-        yield Act(kind, about, event.t, event.message_id, _text(properties.get("source")), _text(properties.get("text_version")))
+    if read is not None:
+        source = _text(event.properties.get("source")) or event.source
+        version = _text(event.properties.get("text_version"))
+        for kind, about in read(event.properties):
+            yield Act(kind, about, event.t, event.message_id, source, version)
 
 
 Told = Iterator[tuple[ActKind, str]]

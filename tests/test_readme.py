@@ -101,6 +101,7 @@ WRITTEN = {
     "property": "'property'",
     "segment": "'id'",
     "text": "'name'",
+    "topic": "'topic'",
     "computed": "'name'",
     "item": "expression",
     "steps": "E, E, ...",
@@ -209,6 +210,7 @@ TRIED = (
     "Clean data",
     "Persons that are probably one",
     "Identity",
+    "Consent and suppression",
 )
 ON_KAFKA = "On Kafka"
 

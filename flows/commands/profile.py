@@ -24,7 +24,7 @@ def show(
     events: Annotated[int, typer.Option(min=0, help="How many of the newest events to show.")] = 20,
     json: Json = False,
 ) -> None:
-    """Show a person: clock, traits, segments with their values, the newest events of the kept history."""
+    """Show a person: clock, traits, consents, segments with their values, the newest events of the kept history."""
     from flows import profile as profiles
     from flows.plan_folder import open_plan
 
