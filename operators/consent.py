@@ -9,9 +9,11 @@ address. A maximum does not hang on the order in which events arrive, so persons
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC
 from typing import Any
 
 from operators.clean.email import canonical_email, email_key
+from operators.instants import instant_of
 from schemas.consent import Act, ActKind
 from schemas.event import Event
 from schemas.person import Person
@@ -24,6 +26,7 @@ MOST_LENGTH = 100
 PERMITTING: frozenset[ActKind] = frozenset({"given", "proved", "verified"})
 _BY_SOURCE: frozenset[ActKind] = frozenset({"given", "withdrawn"})
 _HARD = frozenset({"hard", "hardbounce", "permanent", "bounce"})
+_VALID = frozenset({"valid", "deliverable"})
 _ADDRESS = ("email", "recipient", "email_id")
 _BOUNCE_TYPE = ("bounce_type", "bounceType", "type", "severity")
 
@@ -84,7 +87,7 @@ def acts_of(event: Event) -> Iterator[Act]:
         source = _text(event.properties.get("source")) or event.source
         version = _text(event.properties.get("text_version"))
         for kind, about in read(event.properties):
-            yield Act(kind, about, event.t, event.message_id, source, version)
+            yield Act(kind, about, _checked(event) if kind == "verified" else event.t, event.message_id, source, version)
 
 
 Told = Iterator[tuple[ActKind, str]]
@@ -118,7 +121,7 @@ def _bounced(properties: dict[str, Any]) -> Told:
 
 def _verified(properties: dict[str, Any]) -> Told:
     status, address = properties.get("status"), _address(properties)
-    if type(status) is str and status.lower() == "valid" and address is not None:
+    if type(status) is str and status.lower() in _VALID and address is not None:
         yield "verified", address
 
 
@@ -131,6 +134,12 @@ ACTS: dict[str, Callable[[dict[str, Any]], Told]] = {
     "Email Verified": _verified,
 }
 """How the acts of an event are read, by its name."""
+
+
+def _checked(event: Event) -> int:
+    """When an address was verified: what is told later may have been found earlier."""
+    checked = instant_of(event.properties.get("checked_at"), UTC)
+    return event.t if checked is None else min(checked, event.t)
 
 
 def _topics(properties: dict[str, Any], unclear: tuple[str, ...]) -> tuple[str, ...]:

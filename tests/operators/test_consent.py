@@ -57,6 +57,7 @@ READ: dict[str, tuple[str, dict[str, Any], list[tuple[str, str]]]] = {
     "a hard bounce in one word": ("Email Bounced", {"type": "HardBounce", "email_id": "m-17"}, [("bounced", "")]),
     "a permanent failure": ("Email Bounced", {"severity": "permanent"}, [("bounced", "")]),
     "valid": ("Email Verified", {"status": "valid", "email": "a@x.example"}, [("verified", "a@x.example")]),
+    "deliverable": ("Email Verified", {"status": "deliverable", "email": "a@x.example"}, [("verified", "a@x.example")]),
     "invalid": ("Email Verified", {"status": "invalid", "email": "a@x.example"}, []),
     "valid without an address": ("Email Verified", {"status": "valid"}, []),
     "another event": ("Email Opened", {"topic": "news"}, []),
@@ -76,6 +77,17 @@ def test_each_name_and_kind_is_read_here() -> None:
 def test_the_proof_is_kept() -> None:
     (act,) = acts_of(event("Consent Withdrawn", 7, topic="news", source="crm", text_version=3))
     assert act == Act("withdrawn", "news", 7, "m7", "crm", "3")
+
+
+def test_an_address_is_as_it_was_when_it_was_checked() -> None:
+    told = {"status": "deliverable", "email": "a@x.example"}
+    checked = {"1970-01-01T00:00:02Z": 2000, "1970-01-01T00:00:09Z": 5000, "soon": 5000}
+    assert [next(acts_of(event("Email Verified", 5000, **told, checked_at=at))).t for at in checked] == list(checked.values())
+
+
+def test_the_source_is_the_sender_where_the_event_tells_none() -> None:
+    sent = Event(0, "track", "Unsubscribed", "m", "u", None, {}, source="crm")
+    assert next(acts_of(sent)).source == "crm"
 
 
 # --- what is kept ---------------------------------------------------------------------------------------------------------------------
