@@ -31,6 +31,7 @@ import typer
 from flows.cli import app
 from flows.metrics import METRICS
 from flows.settings import PREFIX, Settings
+from flows.verify.verdict import REASONS
 from operators.language.calls import CALLS
 from operators.language.calls.events import FILTERS
 from operators.language.nodes import CallRow, Parameter
@@ -162,6 +163,11 @@ def kinds_table() -> str:
     return table(("kind", "form", "traits"), *rows)
 
 
+def verdicts_table() -> str:
+    """Why mail arrives at an address, or does not."""
+    return table(("status", "reason", "meaning"), *((f"`{status}`", f"`{reason}`", text) for reason, (status, text) in REASONS.items()))
+
+
 def breaches_table() -> str:
     """What can become of an event that breaks the tracking plan."""
     return table(("outcome", "what it does"), *((f"`{action}`", meaning) for action, meaning in BREACH_ACTIONS.items()))
@@ -175,6 +181,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "rejects": lambda: reasons_table(REJECT_REASONS),
     "breaches": breaches_table,
     "kinds": kinds_table,
+    "verdicts": verdicts_table,
 }
 """What stands between the markers of each name."""
 
@@ -208,6 +215,7 @@ TRIED = (
     "Changing a plan",
     "Records that could not be used",
     "Clean data",
+    "Whether mail arrives",
     "Persons that are probably one",
     "Identity",
     "Consent and suppression",

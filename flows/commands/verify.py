@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows import logs
 from flows.commands.console import Json, err, out, say, write_json
 from flows.settings import Settings, read_settings
 from flows.stop import install_signal_handlers
-from flows.verify.paid import Budget
-from flows.verify.report import done_record, due_record, numbered, show_done, show_due, told
 from flows.verify.services import SERVICES, verifier_of
 from operators.language.durations import parse_duration
 from schemas.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from flows.verify.paid import Budget
     from flows.verify.session import Session
     from flows.verify.target import Target
     from flows.verify.verifier import Verifier
@@ -64,7 +62,10 @@ def verify(
     Without --service only domains are looked up, which costs nothing. Where the service fails, what was found is sent, and the command ends
     with 3. Neither addresses nor keys are shown.
     """
+    from flows import logs
     from flows.plan_folder import open_plan
+    from flows.verify.paid import Budget
+    from flows.verify.report import due_record, show_due
     from flows.verify.session import Session, look
 
     settings = read_settings()
@@ -88,6 +89,7 @@ def verify(
 
 
 def _verify(session: Session, target: Target, servers: list[str], verifier: Verifier | None, budget: Budget, *, json: bool) -> None:
+    from flows.verify.report import done_record, numbered, show_done, told
     from flows.verify.session import verify
 
     with err().status("looking up") as status:

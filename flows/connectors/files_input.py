@@ -19,16 +19,19 @@ _NUMBERED = re.compile(r"(?P<before>(?:.*\.)?retry-)(?P<number>[0-9]{6})\.jsonl"
 
 def add_records(path: Path, records: Sequence[bytes]) -> Path:
     """Writes the records, none of which holds a line break; gives the file that has them."""
-    if str(path) == STANDARD_INPUT or path.name.endswith(".gz"):
-        raise UsageError(f"records can be added to a file of JSON lines or to a folder; got {path}")
+    check_input(path)
     try:
-        if path.is_dir():
-            return _new_file(path, records)
-        if not path.is_file() or not path.name.endswith(SUFFIXES):
-            raise UsageError(f"there is no input {path}; give the file or the folder that the job reads")
-        return _append(path, records)
+        return _new_file(path, records) if path.is_dir() else _append(path, records)
     except OSError as error:
         raise UnavailableError(f"cannot write into the input {path}: {error.strerror}") from error
+
+
+def check_input(path: Path) -> None:
+    """UsageError where records cannot be added to what is there."""
+    if str(path) == STANDARD_INPUT or path.name.endswith(".gz"):
+        raise UsageError(f"records can be added to a file of JSON lines or to a folder; got {path}")
+    if not path.is_dir() and not (path.is_file() and path.name.endswith(SUFFIXES)):
+        raise UsageError(f"there is no input {path}; give the file or the folder that the job reads")
 
 
 def next_name(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from flows.connectors.files_input import add_records
+from flows.connectors.files_input import add_records, check_input
 from flows.connectors.kafka_settings import KafkaSettings
 from flows.settings import Settings
 
@@ -29,6 +29,8 @@ class FilesTarget:
     """A file or folder that a job reads."""
 
     def __init__(self, path: Path) -> None:
+        # Before anything is paid.
+        check_input(path)
         self._path = path
 
     @property
