@@ -5,7 +5,7 @@
 | `meta` | the salt of the hashes, and the version of this layout |
 | `answers` | by mailbox: when it was asked of whom, and the verdict; none yet: asked, and no answer came |
 | `domains` | by domain: what it said of itself, until when that holds, how often nobody answered |
-| `told` | by person and trait: which look-up was told when, and whether that is surely in the input |
+| `told` | by person and trait: the last look-up that is in the input, and the time of its event |
 | `spent` | by service and month (UTC): paid look-ups |
 | `breakers` | by service: failures in a row, and until when it is left alone |
 
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS answers (mailbox BLOB PRIMARY KEY, service TEXT NOT N
 CREATE TABLE IF NOT EXISTS domains (domain BLOB PRIMARY KEY, finding TEXT NOT NULL, until INTEGER NOT NULL, tries INTEGER NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS told (person BLOB, trait TEXT, mailbox BLOB NOT NULL, service TEXT NOT NULL, checked INTEGER NOT NULL,
-    told INTEGER NOT NULL, sent INTEGER NOT NULL, PRIMARY KEY (person, trait)) WITHOUT ROWID;
+    told INTEGER NOT NULL, PRIMARY KEY (person, trait)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spent (service TEXT, month TEXT, lookups INTEGER NOT NULL, PRIMARY KEY (service, month)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS breakers (service TEXT PRIMARY KEY, failures INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -51,13 +51,12 @@ class Known(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Which look-up was told at `told_ms`; `sent` says that the record is surely in the input."""
+    """Which look-up was told, by an event of that time."""
 
     mailbox: bytes
     service: str
     checked_ms: int
     told_ms: int
-    sent: bool
 
 
 class Ledger:
@@ -121,13 +120,13 @@ class Ledger:
     def told(self, person: bytes, trait: str) -> Told | None:
         """The last that a person was told of a trait."""
         row = self._db.execute(
-            "SELECT mailbox, service, checked, told, sent FROM told WHERE person = ? AND trait = ?", (person, trait)
+            "SELECT mailbox, service, checked, told FROM told WHERE person = ? AND trait = ?", (person, trait)
         ).fetchone()
-        return None if row is None else Told(row[0], row[1], row[2], row[3], bool(row[4]))
+        return None if row is None else Told(*row)
 
     def tell(self, rows: Sequence[tuple[bytes, str, Told]]) -> None:
-        """Takes note, durably, of what is about to be sent, or was."""
-        self._db.executemany("REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?, ?)", [(person, trait, *told) for person, trait, told in rows])
+        """Takes note, durably, of what is in the input."""
+        self._db.executemany("REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?)", [(person, trait, *told) for person, trait, told in rows])
         self._db.commit()
 
     def breaker(self, service: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """`Run`: one pass over the persons of a state: who has no fresh verdict is looked up, and what was found goes into the input.
 
-*Guarantees*: a verdict is told once: which look-up is told when is noted before its record is sent, and a record that a crash kept from
-being surely sent goes again as the same one, with the same messageId and time. When the pass is halted, what was found is sent.
+*Guarantees*: a verdict is told once: it is noted once its record is in the input, and where a crash comes in between, the same record goes
+again, with the same messageId and time. When the pass is halted, what was found is sent.
 """
 
 from __future__ import annotations
@@ -112,27 +112,30 @@ class Run:
             verdict = self._fresh.verdict(self._ledger, mailbox, now)
             if verdict is None:
                 continue
-            before = self._ledger.told(person, address.trait)
-            told_ms = before.told_ms if before is not None and is_of(before, mailbox, verdict) else now
-            rows.append((person, address.trait, Told(mailbox, verdict.service, verdict.checked_ms, told_ms, sent=False)))
-            telling = Telling(address.person, address.rank, address.trait, address.text, told_ms)
+            told = told_after(self._ledger.told(person, address.trait), mailbox, verdict)
+            rows.append((person, address.trait, told))
+            telling = Telling(address.person, address.rank, address.trait, address.text, told.told_ms)
             records.append((address.person, orjson.dumps(email_verified(telling, mailbox, verdict))))
             self.done.told[verdict.status] += 1
         if records:
-            self._ledger.tell(rows)
             self._target.send(records)
-            self._ledger.tell([(person, trait, told._replace(sent=True)) for person, trait, told in rows])
+            self._ledger.tell(rows)
+
+
+def told_after(before: Told | None, mailbox: bytes, verdict: Verdict) -> Told:
+    """How a verdict is told after another one: at the time of its look-up, or, where that is an older one of a mailbox that the person has
+    got since, right behind the one before.
+
+    >>> told_after(Told(b"b", "mx", 7, 7), b"a", Verdict("mx_found", "mx", 3)).told_ms
+    8
+    """
+    return Told(mailbox, verdict.service, verdict.checked_ms, max(verdict.checked_ms, before.told_ms + 1 if before is not None else 0))
 
 
 def is_told(ledger: Ledger, address: Address, verdict: Verdict) -> bool:
-    """Whether the person surely was told this look-up, as the last one."""
+    """Whether this look-up is the last one that the person was told."""
     told = ledger.told(ledger.hash(address.person), address.trait)
-    return told is not None and told.sent and is_of(told, ledger.hash(address.key), verdict)
-
-
-def is_of(told: Told, mailbox: bytes, verdict: Verdict) -> bool:
-    """Whether it is this look-up that was told."""
-    return (told.mailbox, told.service, told.checked_ms) == (mailbox, verdict.service, verdict.checked_ms)
+    return told is not None and told[:3] == (ledger.hash(address.key), verdict.service, verdict.checked_ms)
 
 
 def due_of(ledger: Ledger, states: States, fresh: Fresh, now: int, halted: Callable[[], bool]) -> Due:

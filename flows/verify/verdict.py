@@ -78,7 +78,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Telling(NamedTuple):
-    """To whom a verdict is told: the person and the rank of its name, the trait that has the address, and when."""
+    """To whom a verdict is told: the person and the rank of its name, and the trait that has the address; the time of the event."""
 
     person: str
     rank: int
