@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from flows.audit.lanes import persons
 from operators.clean.email import canonical_email, email_key
+from operators.lane.history import read_history
+from operators.lane.keys import Kept
 from operators.lane.opening import stored_meta
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
@@ -18,8 +20,10 @@ from schemas.person import Person
 
 
 class Address(NamedTuple):
-    """An address of a person, in a trait. `canonical` is None where it is none; `key` is what all spellings of its mailbox share."""
+    """An address of a person of a lane, in a trait. `canonical` is None where it is none; `key` is what all spellings of its mailbox
+    share."""
 
+    lane: int
     person: str
     rank: int
     trait: str
@@ -46,18 +50,22 @@ class States:
 
     def addresses(self) -> Iterator[list[Address]]:
         """Those of each person, in the order of the lanes and of the persons' ids."""
-        for store in self._stores:
+        for lane, store in enumerate(self._stores):
             for person in persons(store):
-                yield list(self._of(person))
+                yield list(self._of(lane, person))
 
-    def _of(self, person: Person) -> Iterator[Address]:
+    def history(self, address: Address) -> list[Kept]:
+        """The kept events of the person, by time."""
+        return [kept for _, kept in read_history(self._stores[address.lane], address.person)]
+
+    def _of(self, lane: int, person: Person) -> Iterator[Address]:
         for trait in self._traits:
             kept = person.traits.get(trait)
             text = None if kept is None else kept[1]
             if type(text) is str and text.strip():
                 canonical = canonical_email(text)
                 key = text if canonical is None else email_key(canonical)
-                yield Address(person.id, person.rank, trait, text if canonical is None else canonical, canonical, key)
+                yield Address(lane, person.id, person.rank, trait, text if canonical is None else canonical, canonical, key)
 
 
 def open_states(plan: Plan, states: Sequence[Path], around: ExitStack) -> States:

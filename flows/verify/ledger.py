@@ -125,9 +125,8 @@ class Ledger:
         return None if row is None else Told(*row)
 
     def tell(self, rows: Sequence[tuple[bytes, str, Told]]) -> None:
-        """Takes note, durably, of what is in the input."""
+        """Takes note of what is in the input; durable with the next `commit`."""
         self._db.executemany("REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?)", [(person, trait, *told) for person, trait, told in rows])
-        self._db.commit()
 
     def breaker(self, service: str) -> tuple[int, int]:
         """The failures in a row, and the instant until which the service is left alone."""

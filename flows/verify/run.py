@@ -15,6 +15,7 @@ import orjson
 from flows.verify.due import Address, States
 from flows.verify.judge import UNKNOWN_MS, Judge, Outcome, by_itself
 from flows.verify.ledger import Ledger, Told
+from flows.verify.remembered import remembered
 from flows.verify.target import Target
 from flows.verify.verdict import Telling, Verdict, email_verified
 
@@ -57,10 +58,13 @@ class Fresh:
     def verdict(self, ledger: Ledger, mailbox: bytes, now: int) -> Verdict | None:
         """The fresh verdict on a mailbox."""
         verdict = ledger.verdict(mailbox)
-        if verdict is None or (self.asking and verdict.reason == "mx_found"):
-            return None
-        age_ms = min(self.age_ms, UNKNOWN_MS) if verdict.status == "unknown" else self.age_ms
-        return verdict if now - verdict.checked_ms < age_ms else None
+        return verdict if verdict is not None and self.is_fresh(verdict, now) else None
+
+    def is_fresh(self, verdict: Verdict, now: int) -> bool:
+        """Whether it is."""
+        if self.asking and verdict.reason == "mx_found":
+            return False
+        return now - verdict.checked_ms < (min(self.age_ms, UNKNOWN_MS) if verdict.status == "unknown" else self.age_ms)
 
 
 class Run:
@@ -87,15 +91,20 @@ class Run:
                 break
             self.done.persons += 1
             self.done.addresses += len(addresses)
-            batch += [address for address in addresses if self._is_due(address)]
+            batch += [address for address in addresses if self._is_due(states, address)]
             if len(batch) >= AT_A_TIME:
                 yield batch
                 batch = []
         yield batch
 
-    def _is_due(self, address: Address) -> bool:
-        verdict = self._fresh.verdict(self._ledger, self._ledger.hash(address.key), self._clock())
-        return verdict is None or not is_told(self._ledger, address, verdict)
+    def _is_due(self, states: States, address: Address) -> bool:
+        mailbox, person = self._ledger.hash(address.key), self._ledger.hash(address.person)
+        if self._ledger.verdict(mailbox) is None and (found := remembered(states.history(address), address)) is not None:
+            verdict, told_ms = found
+            self._ledger.keep(mailbox, verdict)
+            self._ledger.tell([(person, address.trait, Told(mailbox, verdict.service, verdict.checked_ms, told_ms))])
+        fresh = self._fresh.verdict(self._ledger, mailbox, self._clock())
+        return fresh is None or not is_told(self._ledger, address, fresh)
 
     async def _batch(self, batch: list[Address]) -> None:
         mailboxes = {self._ledger.hash(address.key): address for address in reversed(batch)}
@@ -120,6 +129,7 @@ class Run:
         if records:
             self._target.send(records)
             self._ledger.tell(rows)
+            self._ledger.commit()
 
 
 def told_after(before: Told | None, mailbox: bytes, verdict: Verdict) -> Told:
@@ -148,6 +158,12 @@ def due_of(ledger: Ledger, states: States, fresh: Fresh, now: int, halted: Calla
             verdict = fresh.verdict(ledger, mailbox, now)
             if verdict is not None:
                 due.to_tell += not is_told(ledger, address, verdict)
+                continue
+            if (
+                ledger.verdict(mailbox) is None
+                and (found := remembered(states.history(address), address))
+                and fresh.is_fresh(found[0], now)
+            ):
                 continue
             due.addresses += 1
             if mailbox in mailboxes:

@@ -319,6 +319,19 @@ def test_a_changed_address_is_looked_up_and_one_that_is_back_is_told_again(tmp_p
     assert names.asked == asked
 
 
+def test_what_the_job_was_told_is_not_paid_again_where_the_ledger_is_gone(tmp_path: Path, names: NameServer) -> None:
+    prepared(tmp_path, {"anna": "anna@mx.test", "cleo": "cleo@gmail,com"})
+    with VerifyingService(lambda _: zerobounce("do_not_mail", "toxic")) as peer:
+        verify(tmp_path, names, peer)
+        run(tmp_path)
+        (tmp_path / "out" / "state" / "verify.sqlite").unlink()
+        before = sent(tmp_path)
+        due = called(tmp_path, arguments(names, "--service", "zerobounce", "--dry-run", "--json"))
+        assert json.loads(due.stdout) == {"persons": 2, "addresses": 0, "by_themselves": 0, "domains": 0, "to_ask": 0, "to_tell": 0}
+        told = verify(tmp_path, names, peer)
+    assert (told["looked_up"], len(peer.requests), sent(tmp_path)) == (0, 1, before)
+
+
 def test_two_at_a_time_are_one_too_many(job: Path, names: NameServer) -> None:
     verify(job, names)
     other = sqlite3.connect(job / "out" / "state" / "verify.sqlite")
