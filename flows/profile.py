@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.profile_consents import Consented, Suppressed, consent_rows, consents_of, suppression_rows, suppressions_of
+from flows.profile_consents import consent_rows, suppression_rows
 from operators.identity.resolve import linked_in
 from operators.instants import format_instant
 from operators.lane.keys import Kept
 from operators.lane.live import Live, Onlooker, read_live
 from operators.language.calls.held import HIDDEN
 from operators.plan.checked import Plan
+from operators.profile import Consented, Suppressed, consents_of, suppressions_of
 from schemas.person import RANK_NAMES, Person
 
 RECENT = 20
@@ -129,7 +130,7 @@ def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: 
         _identifiers(known),
         _conflicts(known),
         _merges(known),
-        consents_of(known, plan),
+        consents_of(known, () if plan is None else [topic.id for topic in plan.topics if topic.required]),
         suppressions_of(known),
     )
 

@@ -38,9 +38,11 @@ def take(p: Person, event: Event) -> bool:
 
 def keep(p: Person, acts: Iterable[Act]) -> bool:
     """Keeps acts of a person; true where one is new."""
-    before = p.acts
-    p.acts = latest(before, acts)
-    return p.acts != before
+    kept = latest(p.acts, acts)
+    if kept == p.acts:
+        return False
+    p.acts = kept
+    return True
 
 
 def latest(*several: Iterable[Act]) -> list[Act]:

@@ -13,6 +13,7 @@ import msgspec
 
 from operators.change import Difference
 from operators.clean.clean import Clean
+from operators.consent import ACTS
 from operators.decode import decode
 from operators.duplicates.decisions import REFUSED
 from operators.duplicates.watch import watch_of
@@ -255,7 +256,7 @@ class Lane:
         """What follows when an event was applied to a person: its profile, counts, timers, and the time of the lane. `linked` says that
         more may be known now of who it is."""
         meta, t = self._meta, event.t
-        if self._plan.profiles and (linked or self._emit.moved or event.kind == "identify" or p.count == 1):
+        if self._plan.profiles and (linked or self._emit.moved or event.kind == "identify" or event.name in ACTS or p.count == 1):
             self._stage.tell(p, self._emit, [event.message_id, t])
         if t < watermark:
             counts.late += 1

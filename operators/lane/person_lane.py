@@ -82,9 +82,10 @@ class PersonLane(Lane):
             counts.duplicates += 1
             return
         self._size += size + added
-        acts = self._permit(p, told, past, watermark)
-        self._stage.apply(p, event, watermark, self._emit, past, acts)
-        self._applied(p, event, watermark, counts, linked=bool(past or acts))
+        before = p.acts
+        touched = self._permit(p, told, past, watermark)
+        self._stage.apply(p, event, watermark, self._emit, past, touched)
+        self._applied(p, event, watermark, counts, linked=bool(past) or p.acts is not before)
 
     def _permit(self, p: Person, told: Told, past: list[Past], watermark: int) -> int:
         """Keeps acts of which no event that the person brings tells; gives the mask of the rules that they may change. What was due before

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.profile_consents import consent_rows, consents_of, suppression_rows, suppressions_of
+from flows.profile_consents import consent_rows, suppression_rows
 from operators.consent import acts_of, keep
+from operators.profile import consents_of, suppressions_of
 from schemas.event import Event
 from schemas.person import Person, new_person
-from tests.harness import make_plan
 
-PLAN = make_plan({"a": "did('A')"}, topics={"news": None, "offers": {}, "receipts": {"consent": "none"}})
+TOPICS = ("news", "offers")
 
 
 def person(*told: tuple[str, int, dict[str, Any]]) -> Person:
@@ -25,9 +25,9 @@ def test_topics_of_the_plan_and_of_acts_are_listed() -> None:
         ("Consent Given", 1, {"topic": "news", "text_version": "v2", "source": "web"}),
         ("Consent Withdrawn", 2, {"topics": ["news", "old"], "source": "crm"}),
     )
-    assert [(each.topic, each.given) for each in consents_of(p, PLAN)] == [("news", False), ("offers", None), ("old", False)]
-    assert [each.topic for each in consents_of(p, None)] == ["news", "old"]
-    assert consent_rows(consents_of(p, PLAN))[:2] == [
+    assert [(each.topic, each.given) for each in consents_of(p, TOPICS)] == [("news", False), ("offers", None), ("old", False)]
+    assert [each.topic for each in consents_of(p)] == ["news", "old"]
+    assert consent_rows(consents_of(p, TOPICS))[:2] == [
         ("news", "1970-01-01T00:00:00.002Z", "withdrawn, by m2, source crm"),
         ("offers", "", "nothing is known"),
     ]
@@ -35,7 +35,7 @@ def test_topics_of_the_plan_and_of_acts_are_listed() -> None:
 
 def test_a_consent_to_all_is_one_of_each_topic() -> None:
     p = person(("Consent Given", 1, {}))
-    assert [(each.topic, each.given) for each in consents_of(p, PLAN)] == [("news", True), ("offers", True), (None, True)]
+    assert [(each.topic, each.given) for each in consents_of(p, TOPICS)] == [("news", True), ("offers", True), (None, True)]
 
 
 def test_suppressions_are_listed_as_long_as_they_stand() -> None:

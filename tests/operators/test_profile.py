@@ -77,6 +77,22 @@ def test_who_becomes_another_is_gone() -> None:
     assert told(run)[-1][1]["identifiers"] == {"anonymous_id": ["a"], "user_id": ["u"]}
 
 
+def test_acts_of_consent_are_told_with_their_proof() -> None:
+    stream = [
+        record(0, userId="u"),
+        record(1, userId="u", event="Consent Given", properties={"topic": "news", "text_version": "v2", "source": "web"}),
+        record(2, userId="u", event="Email Marked as Spam"),
+    ]
+    profiles = [data for _, data in told(run_engine(make_plan(RULES, profiles="on"), stream))]
+    given = {"act": "given", "topic": "news", "time": format_instant(BASE_MS + 1000), "messageId": "m1", "source": "web"}
+    complained = {"act": "complained", "time": format_instant(BASE_MS + 2000), "messageId": "m2"}
+    assert [(each.get("consents"), each.get("suppressions")) for each in profiles] == [
+        (None, None),
+        ([{"topic": "news", "given": True, "proof": given | {"text_version": "v2"}}], []),
+        (profiles[1]["consents"], [{"reason": "complained", "topic": None, "proof": complained}]),
+    ]
+
+
 def test_none_come_where_the_plan_does_not_say_so() -> None:
     assert told(run_engine(make_plan(RULES), [record(0, userId="u")])) == []
 
