@@ -7,6 +7,7 @@ entry counts from when the re-entry check lets the person in, whether or not a c
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,8 @@ class Decide:
     def __init__(self, plan: Plan, rules: Rules) -> None:
         self.plan = plan
         self.rules = rules
+        self.erased_at: Callable[[str], int | None] = lambda _: None
+        """When the person was erased whose an address was; None for one of whom nothing is known. A lane gives it."""
         self.most = max((cap.most for cap in plan.caps), default=0)
         self.transitions: dict[tuple[str, bool], list[Campaign]] = {}
         self.events: dict[str, list[tuple[Campaign, Value | None]]] = {}
@@ -121,8 +124,10 @@ class Decide:
             )
 
     def _refusal(self, campaign: Campaign, p: Person) -> DecisionReason | None:
-        """The checks of the person: an address, the hold-outs."""
+        """The checks of the person: an address, which must be nobody's who was erased, and the hold-outs."""
         address = _trait(p, "email")
+        if type(address) is str and address and self.erased_at(address) is not None:
+            return "suppressed"
         if type(address) is not str or not address:
             return "no_address"
         if self.plan.holdout and bucket("holdout", p.id) < self.plan.holdout:

@@ -23,6 +23,8 @@ _decode_record = msgspec.json.Decoder(Record).decode
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 _KINDS = frozenset(KINDS)
+_ACTS = frozenset({"unmerge", "erase"})
+"""Kinds that ask for more than the others."""
 
 
 def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) -> Event | Reject:
@@ -44,7 +46,7 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
         or kind not in _KINDS
         or not (record.user_id or record.anonymous_id)
         or (kind == "track" and not record.event)
-        or kind == "unmerge"
+        or kind in _ACTS
     ):
         refused = _refused(record)
         if refused is not None:
@@ -76,7 +78,7 @@ def decode(raw: bytes, log_ms: int | None = None, wall_ms: int | None = None) ->
     name, properties = (record.event, record.properties or {}) if kind == "track" else _content(record)
     return Event(
         receipt if clamped else t,  # type: ignore[arg-type]  # clamped only where there is a receipt
-        kind,  # type: ignore[arg-type]  # one of the six: `_refused` has let no other through
+        kind,  # type: ignore[arg-type]  # one of the eight: `_refused` has let no other through
         name,
         record.message_id or _made_id(record),
         record.user_id or None,
@@ -132,7 +134,14 @@ def _refused(record: Record) -> Reject | None:
             return Reject("too_large", f"an id or event name has {len(text)} characters; at most {MAX_ID_LENGTH} are taken")
     if record.type == "track" and not record.event:
         return Reject("no_name", "a track must have an event name")
+    if record.type == "erase" and not _are_ids((record.properties or {}).get("identifiers")):
+        return Reject("wrong_type", f"the identifiers of an erase must be a list of texts of 1 to {MAX_ID_LENGTH} characters")
     return None
+
+
+def _are_ids(value: Any) -> bool:
+    """Whether a value is a list of ids, or nothing."""
+    return value is None or (type(value) is list and all(type(each) is str and 0 < len(each) <= MAX_ID_LENGTH for each in value))
 
 
 def _time(record: Record, log_ms: int | None, wall_ms: int | None) -> tuple[int | None, int | None]:
@@ -168,6 +177,8 @@ def _content(record: Record) -> tuple[str | None, dict[str, Any]]:
             return ("Page Viewed" if record.type == "page" else "Screen Viewed"), properties
         case "alias" if record.previous_id:
             return None, storable(record.properties or {})
+        case "erase":
+            return None, {"identifiers": (record.properties or {}).get("identifiers") or []}
     return None, {}
 
 

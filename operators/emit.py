@@ -13,7 +13,7 @@ from operators.instants import EARLIEST, LATEST, format_instant
 from operators.tally import TRIGGERED, Tallies
 from schemas.counts import Counts, Quality
 from schemas.event import Event
-from schemas.output import ALL_STREAMS, CloudEvent, DecisionReason, Output, Reject
+from schemas.output import ALL_STREAMS, ERASED, CloudEvent, DecisionReason, Output, Reject
 
 _encode = msgspec.json.Encoder().encode
 _TRANSITIONS, _TRIGGERS, _DECISIONS, _REJECTS, _RESOLVED, _PROFILES = range(len(ALL_STREAMS))
@@ -102,6 +102,10 @@ class Emit:
         self.counts.transitions[segment, kind] += 1
         self.moved = True
         return id
+
+    def erased(self, person: str, event: Event, now: int) -> None:
+        """A person was erased; whoever holds something of it is to forget it too."""
+        self._put(_TRANSITIONS, make_id("erased", person, event.message_id, event.t), ERASED, person, now, {})
 
     def trigger(self, person: str, campaign: str, id: str, now: int, data: dict[str, Any]) -> None:
         """A campaign calls for a message to the person at `now`."""

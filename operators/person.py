@@ -25,6 +25,7 @@ from schemas.person import SLOT_BITS, SLOT_MASK, Person
 
 if TYPE_CHECKING:
     from operators.change import Past
+    from operators.identity.relay import Erased
     from operators.plan.checked import Plan
 
 
@@ -117,6 +118,12 @@ class PersonStage:
             emit.profile(p.id, p.clock, [p.count, *key], profile_of(p, self.rules))
         elif self._profiles:
             emit.gone(p.id, now, key)
+
+    def erase(self, p: Person, names: Sequence[str], event: Event, watermark: int, told: Erased, emit: Emit) -> None:
+        """The person is erased: those to whom something was put out of it are told, and no segment is left. `names` are all that lead to
+        it."""
+        if p.entered or p.members or p.entries or p.sent:
+            emit.erased(p.id, event, max(p.clock, event.t))
 
     def differ(
         self, p: Person, rows: Sequence[Past], watermark: int, before: Mapping[int, int], now: int, event: Event, emit: Emit

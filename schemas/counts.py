@@ -26,8 +26,8 @@ class Counts(msgspec.Struct):
 
     `records` came in, `replayed` of them were applied before, `after_until` lay after `--until`; the others are `events` applied,
     `duplicates`, or `rejects` by reason. `persons` are new ones. `late`, `out_of_order` and `clamped` (a time in the future) are parts of
-    `events`. `linked` persons became part of another one; `conflicts` are links that were not made. `filled` persons were brought to a
-    changed plan; of the `fill_total` that the last change is for, `to_fill` are left.
+    `events`. `linked` persons became part of another one; `conflicts` are links that were not made; `erased` persons are
+    forgotten. `filled` persons were brought to a changed plan; of the `fill_total` that the last change is for, `to_fill` are left.
     `transitions` counts by `(segment, "entered" | "exited")`, `triggers` by campaign, `decisions` by `(campaign, reason)`, `quality` by
     source, field, problem and outcome.
     `watermark_ms` and `state_bytes` stand as after the batch; `batch_s` and `commit_s` are its durations in seconds.
@@ -45,6 +45,7 @@ class Counts(msgspec.Struct):
     clamped: int = 0
     linked: int = 0
     conflicts: int = 0
+    erased: int = 0
     rejects: Counter[str] = msgspec.field(default_factory=Counter)
     transitions: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
     triggers: Counter[str] = msgspec.field(default_factory=Counter)

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["identify", "track", "page", "screen", "group", "alias", "unmerge"]
-KINDS: tuple[Kind, ...] = ("identify", "track", "page", "screen", "group", "alias", "unmerge")
-"""Those of the Segment spec, and `unmerge`, which undoes an alias."""
+Kind = Literal["identify", "track", "page", "screen", "group", "alias", "unmerge", "erase"]
+KINDS: tuple[Kind, ...] = ("identify", "track", "page", "screen", "group", "alias", "unmerge", "erase")
+"""Those of the Segment spec, `unmerge`, which undoes an alias, and `erase`, by which a person is forgotten."""
 
 MAX_RECORD_BYTES = 512 * 1024
 """A record of more bytes is rejected as `too_large`; the HTTP edge takes no larger body either."""
@@ -62,10 +62,11 @@ class Event(msgspec.Struct, gc=False):
     """One usable event.
 
     `t` is the event time in ms since 1970 (UTC). `name` is the name in rules: the track's event, `Page Viewed`, `Screen Viewed`,
-    `Identified`; None for group, alias and unmerge, which nothing matches. `properties` may hold nulls: rules read them as missing, and in
-    an identify, whose properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and was set
-    to that of receipt. `previous_id` is that of an alias or unmerge; the properties of an alias tell why the two are one. `source` is what
-    the sender calls the library that sent it, as `operators.tracking.sources` takes it; None where it says nothing.
+    `Identified`; None for group, alias, unmerge and erase, which nothing matches. `properties` may hold nulls: rules read them as missing,
+    and in an identify, whose properties are its traits, a null takes a trait away. `clamped` is true where the time lay in the future and
+    was set to that of receipt. `previous_id` is that of an alias or unmerge; the properties of an alias tell why the two are one, those of
+    an erase hold `identifiers`. `source` is what the sender calls the library that sent it, as `operators.tracking.sources` takes it; None
+    where it says nothing.
     """
 
     t: int

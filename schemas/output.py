@@ -16,14 +16,17 @@ STREAMS: tuple[Stream, ...] = ("transitions", "triggers", "decisions", "rejects"
 ALL_STREAMS: tuple[Stream, ...] = (*STREAMS, "resolved", "profiles")
 """With what the identify stage puts out where it runs on its own, and the profiles of a plan that has them put out."""
 
+ERASED = "beckon.erased"
+"""The type of the record, in the stream `transitions`, by which a person is no more; it says nothing but the name."""
+
 RejectReason = Literal[
     "not_json", "wrong_type", "too_large", "unknown_type", "no_id", "blocked_id", "no_name", "no_time", "bad_time", "tracking_plan"
 ]
 REJECT_REASONS: dict[RejectReason, str] = {
     "not_json": "the record is no JSON object (NaN, broken UTF-8 and too deep nesting included)",
-    "wrong_type": "a field of the envelope has another type than the Segment spec gives it",
+    "wrong_type": "a field of the envelope has another type than the Segment spec gives it, or `identifiers` are no texts",
     "too_large": "the record has more than 512 KiB, or an id or event name of it more than 1,024 characters",
-    "unknown_type": "type is none of identify, track, page, screen, group, alias, unmerge",
+    "unknown_type": "type is none of identify, track, page, screen, group, alias, unmerge, erase",
     "no_id": "neither userId nor anonymousId",
     "blocked_id": "each identifier is one that stands for nobody, such as null or guest",
     "no_name": "a track without an event name",
@@ -34,7 +37,7 @@ REJECT_REASONS: dict[RejectReason, str] = {
 
 DecisionReason = Literal["suppressed", "consent", "no_address", "holdout", "re_entry", "cap"]
 DECISION_REASONS: dict[DecisionReason, str] = {
-    "suppressed": "the person unsubscribed or complained, or mails to its address come back",
+    "suppressed": "the person unsubscribed or complained, or mails to its address come back, or its address was that of a person who was erased",
     "consent": "the topic of the campaign needs a consent that the person has not given, or has withdrawn",
     "no_address": "the person has no e-mail address",
     "holdout": "the person is in the hold-out of the plan or of the campaign",

@@ -24,13 +24,14 @@ from operators.lane.store import Store
 from operators.plan.checked import Plan
 from operators.plan.read import read_plan
 from schemas.counts import Counts
+from schemas.output import ERASED
 from tests.oracle import Line
 
 STEPS = ("after_poll", "mid_batch", "before_write", "after_write")
 """The steps of a lane's commit at which a run can be made to crash."""
 
 
-COUNTED = ("events", "duplicates", "late", "out_of_order", "clamped", "after_until", "linked", "conflicts")
+COUNTED = ("events", "duplicates", "late", "out_of_order", "clamped", "after_until", "linked", "conflicts", "erased")
 """The counts that oracle and engine both keep; of a batch after whose write the run crashed they are lost."""
 
 
@@ -189,6 +190,9 @@ def parsed(output: MemoryOutput, counts: Counts) -> Run:
 
 
 def _transition(run: Run, event: dict[str, Any]) -> None:
+    if event["type"] == ERASED:
+        run.transitions.append((milliseconds(event["time"]), event["subject"], "erased", "", ""))
+        return
     kind, cause = event["type"].removeprefix("beckon.segment."), event["data"]["cause"]
     by = "time" if cause == {"time": True} else "made" if cause["event"].startswith("made-") else cause["event"]
     run.transitions.append((milliseconds(event["time"]), event["subject"], kind, event["data"]["segment"], by))

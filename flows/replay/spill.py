@@ -20,7 +20,7 @@ from operators.instants import parse_instant
 from operators.lane.ports import Progress, Row
 from operators.lane.store import Store
 from schemas.errors import UnavailableError
-from schemas.output import STREAMS, Stream
+from schemas.output import ERASED, STREAMS, Stream
 
 EARLIER = "earlier-"
 """What the names of the files begin with that hold what happened before the span of the report."""
@@ -151,6 +151,8 @@ class Spill:
                     self._lines.append(output.stream, output.value, earlier=False)
                 continue
             happening = self._taken(output.stream, output.value)
+            if happening is None:
+                continue
             known = persons.get(output.key)
             if known is None:
                 persons[output.key] = [happening]
@@ -177,11 +179,14 @@ class Spill:
         if self._lines is not None:
             self._lines.close()
 
-    def _taken(self, stream: int, value: bytes) -> Happening:
+    def _taken(self, stream: int, value: bytes) -> Happening | None:
+        """What an output says; None where it is that a person was erased."""
         record = _decode(value)
         t, data = parse_instant(record.time), record.data
         at = size = 0
         if self._lines is not None:
             size = len(value)
             at = self._lines.append(stream, value, earlier=self._from_ms is not None and t < self._from_ms)
+        if record.type == ERASED:
+            return None
         return Happening(t, _KINDS[record.type], data.segment or data.campaign, data.reason, at, size)

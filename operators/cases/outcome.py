@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from operators.instants import parse_instant
-from schemas.output import DecisionReason
+from schemas.output import ERASED, DecisionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,10 @@ def outcome_of(records: Iterable[bytes], told: Mapping[str, str]) -> Outcome:
     outcome = Outcome()
     for raw in records:
         record = msgspec.json.decode(raw)
+        if record["type"] == ERASED:
+            # Nobody is in a segment any more, and none was left.
+            outcome.changes = [change for change in outcome.changes if change.person != told.get(record["subject"], record["subject"])]
+            continue
         person, at_ms, data = told.get(record["subject"], record["subject"]), parse_instant(record["time"]), record["data"]
         if record["type"].startswith("beckon.segment."):
             entered = record["type"] == "beckon.segment.entered"

@@ -114,6 +114,13 @@ class Watch:
         self.size += self._index.put(person, NOTHING)
         self._withdraw(person, [])
 
+    def erase(self, person: str) -> None:
+        """As `forget`, and what was decided is gone too."""
+        self.forget(person)
+        for other in self._others(person):
+            self._candidates[min(person, other), max(person, other)] = None
+            self.size += CANDIDATE_BYTES
+
     def candidate(self, a: str, b: str) -> Candidate | None:
         """The candidate of these two; None where there is none."""
         pair = (min(a, b), max(a, b))

@@ -35,12 +35,19 @@ class KeptRow(msgspec.Struct, array_like=True):
     linked: bool = False
 
 
+class Erased(msgspec.Struct, omit_defaults=True, frozen=True):
+    """The keyed hashes of addresses of a person who is erased, in hexadecimal digits, and the id of the key."""
+
+    key: str = ""
+    addresses: list[str] = []
+
+
 class Told(msgspec.Struct, omit_defaults=True):
     """What is to happen to a person, by an event: `apply` it, with the events that it brings; `leave`, to be part of `to`; be made `anew`
-    of these events, or be no more where `count`, the number of all its events, is 0. `acts` are the person's acts of consent, where others
-    have become part of it. `watermark` is that of the identify lane before the event."""
+    of these events, or be no more where `count`, the number of all its events, is 0; `erase` what there is under the name.
+    `acts` are the person's acts of consent, where others have become part of it. `watermark` is that of the identify lane before the event."""
 
-    do: Literal["apply", "leave", "anew"]
+    do: Literal["apply", "leave", "anew", "erase"]
     event: Event
     watermark: int
     past: list[Event] = []
@@ -48,6 +55,7 @@ class Told(msgspec.Struct, omit_defaults=True):
     rows: list[KeptRow] = []
     count: int = 0
     acts: list[Act] = []
+    erased: Erased = Erased()
 
 
 class ResolvedRecord(msgspec.Struct):
@@ -87,6 +95,12 @@ class Relay(PersonStage):
         kept = [KeptRow(each.n, each.event, each.watermark, each.linked) for each in rows]
         self._put(p, Told("anew", event, watermark, rows=kept, count=p.count, acts=p.acts), emit)
 
-    def _put(self, p: Person, told: Told, emit: Emit) -> None:
+    def erase(self, p: Person, names: Sequence[str], event: Event, watermark: int, told: Erased, emit: Emit) -> None:
+        # Nothing of the record but its time and messageId: it names the person.
+        bare = Event(event.t, "erase", None, event.message_id, None, None, {})
+        for name in names:
+            self._put(p, Told("erase", bare, watermark, erased=told), emit, name)
+
+    def _put(self, p: Person, told: Told, emit: Emit, name: str | None = None) -> None:
         data: dict[str, Any] = msgspec.to_builtins(told)
-        emit.resolved(p.id, [told.do, told.event.message_id, told.event.t, p.count], data)
+        emit.resolved(name or p.id, [told.do, told.event.message_id, told.event.t, p.count], data)

@@ -13,6 +13,9 @@
 | `r` | `Met`: what rules have met |
 | `t` due (8 bytes), person | empty: the timer index |
 | `b`, `c`, `f` | what is kept for the search for duplicates: `operators.duplicates.rows` |
+| `k` keyed hash (32 bytes) | `Suppressed`: an address of a person who was erased |
+| `x` name | empty: erased, but files of the store may still have it |
+| `x` | empty: the store has let go of those names, but not yet all of its files |
 
 Numbers are big-endian, so that the order of the keys is theirs; values are msgpack arrays.
 """
@@ -41,6 +44,10 @@ OUTBOX_END = b"p"
 DAYS = b"d"
 DAYS_END = b"e"
 MET = b"r"
+SUPPRESSED = b"k"
+SUPPRESSED_END = b"l"
+ERASED = b"x"
+ERASED_END = b"y"
 
 _BIAS = 1 << 62
 _DAY_BIAS = 1 << 30
@@ -89,6 +96,13 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
     since: int | None = None
     kept: int | None = None
     complete: int | None = None
+
+
+class Suppressed(msgspec.Struct, array_like=True, frozen=True):
+    """An address on the suppression list: the id of the key that its hash was made with, and the instant of the erasure."""
+
+    key: str
+    t: int
 
 
 class Kept(msgspec.Struct, array_like=True, gc=False):
@@ -208,3 +222,8 @@ def day_in(key: bytes) -> int:
     -5
     """
     return int.from_bytes(key[1:], "big") - _DAY_BIAS
+
+
+def erased_key(name: str) -> bytes:
+    """Where it stands that a name was erased; the empty one stands for files."""
+    return ERASED + name.encode()

@@ -18,6 +18,7 @@ from operators.decode import decode
 from operators.duplicates.decisions import REFUSED
 from operators.duplicates.watch import watch_of
 from operators.emit import Emit
+from operators.lane.erasure import Erasure
 from operators.lane.fill import Fill
 from operators.lane.history import History
 from operators.lane.keys import META, outbox_key
@@ -27,6 +28,7 @@ from operators.lane.people import People
 from operators.lane.ports import Batch, Publisher, Row
 from operators.lane.stats import Stats
 from operators.lane.store import Store
+from operators.lane.suppression import Suppression
 from operators.lane.timers import Timers
 from operators.person import PersonStage
 from operators.plan.checked import Plan
@@ -44,8 +46,13 @@ TIMER_BYTES = 200
 MOST_PERSONS = 12_000
 """Persons kept decoded between batches; as many again that were not met lately."""
 
-_LOOKED_AT = frozenset({"identify", "alias", "unmerge"})
+MOST_COMMITS = 200
+"""After so many of them files are rid of what was erased, also where more is waiting to be read."""
+
+_LOOKED_AT = frozenset({"identify", "alias"})
 """Events of these kinds may say who somebody is."""
+_ABOUT_PERSONS = frozenset({"unmerge", "erase"})
+"""Events of these kinds are no person's."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -72,12 +79,15 @@ class Lane:
         reached: Callable[[str], None] = _nothing,
         clock: Callable[[], float] = _no_clock,
         stage: PersonStage | None = None,
+        key: bytes = b"",
     ) -> None:
-        """`stage` is the plan compiled, for a caller that opens many lanes of one plan."""
+        """`stage` is the plan compiled, for a caller that opens many lanes of one plan; `key` that of the suppression list."""
         self._plan, self._store, self._publisher = plan, store, publisher
         self._until, self._reached, self._clock = until_ms, reached, clock
         self._meta = read_meta(plan, store, partition, until_ms)
         self._stage = stage if stage is not None else PersonStage(plan)
+        suppression = Suppression(store, key, partition)
+        self._stage.decide.erased_at = suppression.erased_at
         self._rows = publish_missing(self._meta, store, publisher)
         self._clean = Clean(plan.clean) if plan.clean is not None else None
         self._timers = Timers(store)
@@ -88,9 +98,15 @@ class Lane:
         self._stats = Stats(plan, store, self._stage.rules)
         self._tracking = Tracking(plan.tracking) if plan.tracking is not None else None
         self._watch = watch_of(plan, store, self._people.row)
+        self._erasure = Erasure(
+            self._stage, store, self._meta, self._people, self._history, self._timers, self._watch, suppression, self._emit
+        )
+        self._owed_since = self._meta.commit_no
         self._fill = Fill(plan, store, self._stage, self._meta, self._stats.see)
         self._begin()
         self._changed = self._fill.open(self._writes)
+        if self._erasure.owed:
+            self._rid()
 
     @property
     def offset(self) -> int:
@@ -133,6 +149,8 @@ class Lane:
             meta.hint = batch.hint
         if self._changed or meta.offset != before:
             self._commit()
+        if self._erasure.owed and self._is_time(batch):
+            self._rid()
         total.ended = batch.end
         return self._done(total, started)
 
@@ -210,6 +228,8 @@ class Lane:
 
     def _event(self, event: Event, counts: Counts) -> Reject | None:
         """Applies an event; gives why it cannot be used, None where it can."""
+        if event.kind in _ABOUT_PERSONS:
+            return self._act(event, counts)
         meta, t, user, anonymous = self._meta, event.t, event.user_id, event.anonymous_id
         name = user or anonymous or ""
         p: Person | None = self._people.hot.get(name) or self._people.row(name)
@@ -217,16 +237,11 @@ class Lane:
         watermark = meta.watermark if meta.watermark is not None else t - self._plan.lateness_ms
         brought = NOTHING
         if self._moves is None:
-            if event.kind == "unmerge":
-                return Reject("unknown_type", "the plan says `identity: off`, so nobody is merged")
             if p is None:
                 p = self._people.born(name)
                 counts.persons += 1
         elif p is None or p.ties is not None or event.kind in _LOOKED_AT or (user and (anonymous or p.rank != USER_ID)):
             # All other events, nearly all, carry what their person is named by, and nothing else.
-            if event.kind == "unmerge":
-                self._unmerge(event, counts)
-                return None
             found = self._moves.settle(p, event, watermark)
             if isinstance(found, Reject):
                 return found
@@ -288,6 +303,39 @@ class Lane:
             self._people.arm(p, self._writes)
             self._people.touched[p.id] = p
             self._size += TIMER_BYTES
+
+    def _act(self, event: Event, counts: Counts) -> Reject | None:
+        """Takes a merge back, or forgets a person, by which no time passes; gives why that cannot be."""
+        if event.kind == "erase":
+            self._counted(self._erasure.erase(event), counts)
+            counts.events += 1
+        elif self._moves is None:
+            return Reject("unknown_type", "the plan says `identity: off`, so nobody is merged")
+        else:
+            self._unmerge(event, counts)
+        return None
+
+    def _counted(self, erased: int, counts: Counts) -> None:
+        counts.erased += erased
+        self._changed = True
+        self._size += TIMER_BYTES * erased
+
+    def _is_time(self, batch: Batch) -> bool:
+        """Whether files are to be rid of what was erased: that takes as long as to rewrite them, so it waits until nothing else does."""
+        if batch.wall_ms is None:
+            return batch.end
+        return not batch.lag or self._meta.commit_no - self._owed_since >= MOST_COMMITS
+
+    def _rid(self) -> None:
+        """Rids all files of the store of what was erased; what was put out of it must be published for that."""
+        self._publisher.wait()
+        self._erasure.clear(self._writes)
+        self._commit()
+        self._reached("cleared")
+        self._store.compact()
+        self._reached("compacted")
+        self._erasure.cleared(self._writes)
+        self._commit()
 
     def _pass(self, watermark: int) -> None:
         """Moves the watermark on, and evaluates the boundaries that it passes; it never moves back."""
@@ -361,6 +409,9 @@ class Lane:
         self._history.flush(meta, writes)
         if self._watch is not None:
             self._watch.flush(writes)
+        if not self._erasure.owed:
+            self._owed_since = meta.commit_no
+        self._erasure.flush(writes)
         outputs = self._emit.outputs
         row = Row(meta.sequence + 1, outputs) if outputs else None
         if row is not None:

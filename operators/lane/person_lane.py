@@ -58,6 +58,8 @@ class PersonLane(Lane):
             self._apply(name, told, counts)
         elif told.do == "leave":
             self._leave(name, told)
+        elif told.do == "erase":
+            self._counted(self._erasure.forget(name, told.event, self._now(told), told.erased), counts)
         else:
             self._anew(name, told)
 

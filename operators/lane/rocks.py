@@ -13,8 +13,10 @@ from typing import Any
 from rocksdict import (
     AccessType,
     BlockBasedOptions,
+    BottommostLevelCompaction,
     Cache,
     Checkpoint,
+    CompactOptions,
     DBCompressionType,
     DBRecoveryMode,
     Options,
@@ -60,6 +62,8 @@ def _options() -> Options:
     options.set_max_open_files(512)
     options.set_keep_log_file_num(2)
     options.set_max_total_wal_size(128 << 20)
+    # The manifest names the first and last key of each table, also of those that are gone: a new one is begun with each change of tables.
+    options.set_max_manifest_file_size(1)
     blocks = BlockBasedOptions()
     blocks.set_bloom_filter(10, False)
     blocks.set_block_size(8 << 10)
@@ -139,9 +143,7 @@ class RocksStore:
             self._db.write(writes, self._options)
         except Exception as error:  # as in `get`
             self._failed = True
-            raise UnavailableError(
-                f"the state in {self._path} cannot be written ({_status(error)}); mend the disk and start again: nothing is lost"
-            ) from error
+            raise self._unwritable(error) from error
 
     def checkpoint(self, folder: Path) -> None:
         """Makes a copy of the store as it stands, in a new folder; the tables of both are the same files. UnavailableError where the disk
@@ -150,6 +152,28 @@ class RocksStore:
             Checkpoint(self._db).create_checkpoint(str(folder))
         except Exception as error:  # as in `get`
             raise UnavailableError(f"the state in {self._path} cannot be copied to {folder}: {_status(error)}") from error
+
+    def compact(self) -> None:
+        """The write-ahead log goes with the flush. The ranges are whole: RocksDB's own log tells their ends."""
+        how = CompactOptions()
+        # Else a table that nothing overlaps is moved as it is, with what was taken away in it.
+        how.set_bottommost_level_compaction(BottommostLevelCompaction.force_optimized())
+        last = WriteBatch(raw_mode=True)
+        last.delete(b"")
+        try:
+            self._db.flush(True)
+            self._db.compact_range(None, None, how)
+            # A manifest begins with the tables before its first change: only the next one tells of none that are gone.
+            self._db.write(last, self._options)
+            self._db.flush(True)
+        except Exception as error:  # as in `get`
+            self._failed = True
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: Exception) -> UnavailableError:
+        return UnavailableError(
+            f"the state in {self._path} cannot be written ({_status(error)}); mend the disk and start again: nothing is lost"
+        )
 
     def _damaged(self, error: Exception) -> UnavailableError:
         return UnavailableError(

@@ -25,10 +25,11 @@ def open_lane(
     until_ms: int | None = None,
     reached: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = lambda: 0.0,
+    key: bytes = b"",
 ) -> Lane:
     """A lane of these stages. Errors as those of `Lane`."""
     if stage == "identify":
         plan = identify_plan(plan)
-        return Lane(plan, store, publisher, partition, until_ms=until_ms, reached=reached, clock=clock, stage=Relay(plan))
+        return Lane(plan, store, publisher, partition, until_ms=until_ms, reached=reached, clock=clock, stage=Relay(plan), key=key)
     kind = PersonLane if stage == "person" else Lane
-    return kind(plan, store, publisher, partition, until_ms=until_ms, reached=reached, clock=clock)
+    return kind(plan, store, publisher, partition, until_ms=until_ms, reached=reached, clock=clock, key=key)

@@ -37,6 +37,9 @@ class Store(Protocol):
     def write(self, writes: Writes) -> None:
         """Makes a batch durable: when it returns, the batch is on the disk. UnavailableError where the disk refuses."""
 
+    def compact(self) -> None:
+        """Rewrites the store, so that none of its files holds what was taken away or overwritten. UnavailableError as `write`."""
+
     def size(self) -> int:
         """Bytes on disk, about."""
 

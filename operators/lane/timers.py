@@ -6,6 +6,7 @@ look into the store. An entry that differs from the person's `armed` is stale; w
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from heapq import heapify, heappop, heappush, nsmallest
 
 from operators.lane.keys import TIMERS, TIMERS_END, due_in, person_in, timer_key
@@ -54,6 +55,17 @@ class Timers:
         due, key = heappop(self._front)
         writes.delete(key)
         return due, person_in(key)
+
+    def drop(self, persons: Collection[str], is_due: Callable[[str, int], bool], writes: Writes) -> None:
+        """Takes all stale entries of some persons out; `is_due` says which is not. There must be none that is not written."""
+        gone, start = set[bytes](), TIMERS
+        while pairs := self._store.scan(start, TIMERS_END, _FRONT):
+            gone |= {key for key, _ in pairs if (id := person_in(key)) in persons and not is_due(id, due_in(key))}
+            start = pairs[-1][0] + b"\0"
+        for key in sorted(gone):
+            writes.delete(key)
+        self._front = [entry for entry in self._front if entry[1] not in gone]
+        heapify(self._front)
 
     def written(self) -> None:
         """The writes up to now are durable: what was added will be found in the store."""

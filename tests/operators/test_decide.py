@@ -82,6 +82,16 @@ REASONS: dict[str, tuple[Plan, list[bytes], list[str]]] = {
     "consent before no address": (plan_of({"c": campaign(topic="news")}, topics={"news": {}}), TWICE[1:], ["consent", "consent"]),
     "no address before hold-out": (plan_of(holdout=1.0), TWICE[1:], ["no_address", "no_address"]),
     "hold-out before re-entry and cap": (plan_of({"c": campaign(re_enter="never", holdout=1.0)}, caps=CAP), TWICE, ["holdout", "holdout"]),
+    "an address of a person who was erased": (
+        plan_of(),
+        [known(), line(1000), line(1500, type="erase"), line(1600), known(), line(2000)],
+        ["mail", "no_address", "suppressed"],
+    ),
+    "suppression before hold-out": (
+        plan_of(holdout=1.0),
+        [known(), line(1500, type="erase"), known(), line(2000)],
+        ["suppressed"],
+    ),
     "re-entry before cap": (plan_of({"c": campaign(re_enter="never")}, caps=CAP), TWICE, ["mail", "re_entry"]),
 }
 
