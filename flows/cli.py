@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import audit, demo, duplicates, explain, imports, lint, plan, profile, rejects, replay, run, schema, test, verify
+from flows.commands import audit, demo, duplicates, explain, imports, lint, person, plan, profile, rejects, replay, run, schema, test, verify
 from flows.commands.console import say
 from schemas.errors import BeckonError, FindingsError, UnavailableError
 
@@ -42,6 +42,7 @@ app.add_typer(profile.profile, name="profile")
 app.add_typer(rejects.rejects, name="rejects")
 app.add_typer(duplicates.duplicates, name="duplicates")
 app.command("verify", epilog=_example(*verify.EXAMPLES))(verify.verify)
+app.add_typer(person.person, name="person")
 app.command("audit", epilog=_example(audit.EXAMPLE))(audit.audit)
 app.add_typer(imports.imports, name="import")
 app.command("demo", epilog=_example(demo.EXAMPLE))(demo.demo)

@@ -23,6 +23,7 @@ from bytewax.operators import StatefulBatchLogic
 
 from flows.failure import Failure
 from flows.stop import stop
+from flows.suppression_key import suppression_key
 from flows.totals import Report
 from operators.lane.lane import Lane
 from operators.lane.ports import Batch, Publisher
@@ -154,8 +155,9 @@ class Lanes:
         until_ms: int | None = None,
         reached: Reached = no_failpoint,
         watch: Callable[[Report], None] = lambda _: None,
+        key: str | None = None,
     ) -> None:
-        """`watch` is called with reports that are made while a batch is applied."""
+        """`watch` is called with reports that are made while a batch is applied; `key` is that of the suppression list."""
         self._plan = plan
         self._state = state
         self._publisher = publisher
@@ -163,18 +165,28 @@ class Lanes:
         self._until_ms = until_ms
         self._reached = reached
         self.watch = watch
+        self._key = key
         self.rest_until = datetime.min.replace(tzinfo=UTC)
         """No step that brings persons to a changed plan is done before."""
         self._closers: dict[int, list[Callable[[], None]]] = {}
 
     def open(self, partition: int) -> OpenLane:
         """The lane of a partition: its state is opened, older publishers are fenced, what is missing in the output is published."""
+        key = suppression_key(self._state, self._key)
         store = open_store(lane_folder(self._state, partition))
         closers = self._closers[partition] = [store.close]
         publisher = self._publisher(partition)
         closers.append(publisher.close)
         lane = open_lane(
-            self._stage, self._plan, store, publisher, partition, until_ms=self._until_ms, reached=self._reached, clock=time.perf_counter
+            self._stage,
+            self._plan,
+            store,
+            publisher,
+            partition,
+            until_ms=self._until_ms,
+            reached=self._reached,
+            clock=time.perf_counter,
+            key=key,
         )
         _tell_change(partition, lane)
         return OpenLane(partition, lane, publisher)

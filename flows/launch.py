@@ -143,5 +143,6 @@ def launch(job: Job, settings: Settings, *, live: bool, cluster: Cluster = ALONE
             port = around.enter_context(metrics.served(settings.metrics_host, metrics_port))
             log.info("metrics are served", url=f"http://{settings.metrics_host}:{port}/metrics")
         around.enter_context(progress.shown(Console(stderr=True), totals, live=live))
-        run(job, totals=totals, watchers=[metrics.observe], cluster=cluster)
+        key = settings.suppression_key
+        run(job, totals=totals, watchers=[metrics.observe], cluster=cluster, key=None if key is None else key.get_secret_value())
     return Outcome(totals.counts(), totals.offsets(), time.monotonic() - started, stop.is_set())

@@ -29,6 +29,7 @@ MetricName = Literal[
     "beckon_clamped",
     "beckon_linked_persons",
     "beckon_identity_conflicts",
+    "beckon_erased_persons",
     "beckon_filled_persons",
     "beckon_rejects",
     "beckon_transitions",
@@ -68,6 +69,7 @@ METRICS: dict[MetricName, Metric] = {
     "beckon_clamped": Metric("counter", "events whose time lay in the future and was set to that of receipt"),
     "beckon_linked_persons": Metric("counter", "persons that became part of another one"),
     "beckon_identity_conflicts": Metric("counter", "links that were not made, since a person would have had too many identifiers"),
+    "beckon_erased_persons": Metric("counter", "persons that were forgotten"),
     "beckon_filled_persons": Metric("counter", "persons brought to a changed plan"),
     "beckon_rejects": Metric("counter", "records that cannot be used, by reason", ("reason",)),
     "beckon_transitions": Metric("counter", "entries and exits of segments", ("segment", "kind")),
@@ -118,6 +120,7 @@ class Metrics:
             self._count(f"beckon_{name}", getattr(counts, name), partition)
         self._count("beckon_linked_persons", counts.linked, partition)
         self._count("beckon_identity_conflicts", counts.conflicts, partition)
+        self._count("beckon_erased_persons", counts.erased, partition)
         self._count("beckon_batches", 1, partition)
         self._count("beckon_filled_persons", counts.filled, partition)
         for reason, number in counts.rejects.items():

@@ -127,15 +127,16 @@ def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: 
         [format_instant(t) for t in known.sent],
         {entry: format_instant(t) for entry, t in sorted(known.entries.items())},
         _recent(live.history, recent),
-        _identifiers(known),
-        _conflicts(known),
-        _merges(known),
+        identifiers_of(known),
+        conflicts_of(known),
+        merges_of(known),
         consents_of(known, () if plan is None else [topic.id for topic in plan.topics if topic.required]),
         suppressions_of(known),
     )
 
 
-def _identifiers(p: Person) -> list[Known]:
+def identifiers_of(p: Person) -> list[Known]:
+    """All identifiers of a person, the one that names it first."""
     linked = [linked_in(p)] if p.ties is None else list(p.ties.linked.values())
     known = sorted((item for each in linked for item in each.known.items()), key=lambda item: (-item[1].rank, item[1].came))
     others = [Known(RANK_NAMES.get(each.rank), value, _instant(each.t), each.source) for value, each in known]
@@ -143,13 +144,15 @@ def _identifiers(p: Person) -> list[Known]:
     return [Known(RANK_NAMES.get(p.rank), p.id), *merged, *others]
 
 
-def _conflicts(p: Person) -> list[NotLinked]:
+def conflicts_of(p: Person) -> list[NotLinked]:
+    """The links that were not made, the newest first."""
     linked = [linked_in(p)] if p.ties is None else p.ties.linked.values()
     found = sorted((each for one in linked for each in one.conflicts), key=lambda each: -each.t)
     return [NotLinked(RANK_NAMES[each.limit], each.identifier, each.person, each.source, format_instant(each.t)) for each in found]
 
 
-def _merges(p: Person) -> list[Merged]:
+def merges_of(p: Person) -> list[Merged]:
+    """The merges, the newest first."""
     merges = [] if p.ties is None else p.ties.merges
     return [
         Merged(each.kind, each.user, each.previous, each.source, format_instant(each.t), each.evidence, each.undone)

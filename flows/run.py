@@ -48,11 +48,23 @@ class Job:
     reached: Reached = no_failpoint
 
 
-def run(job: Job, *, totals: Totals | None = None, watchers: Sequence[Watcher] = (), cluster: Cluster = ALONE) -> Totals:
-    """Runs to the end of the input, or until `stop`; gives what the lanes of this process did, which `totals` tells all the while."""
+def run(
+    job: Job, *, totals: Totals | None = None, watchers: Sequence[Watcher] = (), cluster: Cluster = ALONE, key: str | None = None
+) -> Totals:
+    """Runs to the end of the input, or until `stop`; gives what the lanes of this process did, which `totals` tells all the while.
+    `key` is that of the suppression list; without one a file beside the states has it."""
     failure, totals = Failure(), totals or Totals()
     sink = WatchSink([totals.add, *watchers], failure)
-    lanes = Lanes(job.plan, job.state, job.publisher, stage=job.stage, until_ms=job.until_ms, reached=job.reached, watch=sink.see)
+    lanes = Lanes(
+        job.plan,
+        job.state,
+        job.publisher,
+        stage=job.stage,
+        until_ms=job.until_ms,
+        reached=job.reached,
+        watch=sink.see,
+        key=key,
+    )
     try:
         with failure.in_its_own_words(), joining(cluster) as joined, no_collections():
             source = OpeningSource(job.source, failure, joined)

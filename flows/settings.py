@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     zerobounce_url: str | None = Field(None, description="its address, where it is another region's, such as https://api-eu.zerobounce.net")
     neverbounce_key: SecretStr | None = Field(None, description="the API key of NeverBounce; never shown")
     neverbounce_url: str | None = Field(None, description="its address, where that is another one")
+    suppression_key: SecretStr | None = Field(
+        None, min_length=16, description="key of the suppression list, at least 16 characters; else a file beside the state has it"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
 

@@ -22,6 +22,7 @@ NUMBERS = (
     "clamped",
     "linked",
     "conflicts",
+    "erased",
     "after_until",
     "filled",
 )
@@ -103,8 +104,9 @@ def summary_line(total: Counts, seconds: float) -> str:
     parts = [numbered(number, name) for name, number in sums.items()]
     if total.duplicates:
         parts.append(numbered(total.duplicates, "duplicate"))
-    others = {"linked": total.linked, "late": total.late, "after --until": total.after_until, "applied before": total.replayed}
+    others = {"linked": total.linked, "erased": total.erased, "late": total.late}
     problems = sum(number for found, number in total.quality.items() if found.outcome != CLEANED)
+    others |= {"after --until": total.after_until, "applied before": total.replayed}
     others |= {"problems in data": problems, "filled": total.filled, "still to fill": total.to_fill}
     parts += [f"{number:,} {name}" for name, number in others.items() if number]
     return f"{numbered(total.events, 'event')} in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {', '.join(parts)}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from rocksdict import DBCompressionType
 
 from schemas.output import STREAMS
 from tests.kafka_broker import Broker
@@ -73,6 +74,16 @@ def topics(broker: Broker, plan_name: str) -> Callable[..., str]:
         return name
 
     return create
+
+
+@pytest.fixture
+def uncompressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores whose files hold all texts as they are: LZ4 writes what stood there before as a distance."""
+
+    class Plain:
+        lz4 = staticmethod(DBCompressionType.none)
+
+    monkeypatch.setattr("operators.lane.rocks.DBCompressionType", Plain)
 
 
 @pytest.fixture

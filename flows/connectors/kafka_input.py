@@ -18,8 +18,9 @@ from schemas.errors import UnavailableError
 
 TRANSACTION_MS = 60_000
 
-Keyed = tuple[str, bytes]
-"""A key and a value."""
+Keyed = tuple[str, bytes] | tuple[str, bytes, int]
+"""A key and a value; the partition that the key gives, unless another one is named."""
+_BY_KEY = -1
 
 
 def produce_records(settings: KafkaSettings, name: str, put: Iterable[tuple[str, Sequence[Keyed]]], *, wait_s: float = 30) -> None:
@@ -30,8 +31,8 @@ def produce_records(settings: KafkaSettings, name: str, put: Iterable[tuple[str,
         resumed(producer.init_transactions, held)
         producer.begin_transaction()
         for topic, messages in put:
-            for key, value in messages:
-                while not _taken(producer, topic, key, value):
+            for message in messages:
+                while not _taken(producer, topic, *message):
                     producer.poll(SLICE_S)
         while producer.flush(SLICE_S):
             held("records are not taken")
@@ -44,10 +45,10 @@ def produce_records(settings: KafkaSettings, name: str, put: Iterable[tuple[str,
         raise UnavailableError(f"Kafka has not taken the records for sure: {error.str()}; run the same again, none counts twice") from None
 
 
-def _taken(producer: Producer, topic: str, key: str, value: bytes) -> bool:
+def _taken(producer: Producer, topic: str, key: str, value: bytes, partition: int = _BY_KEY) -> bool:
     """Whether there was room for the message."""
     try:
-        producer.produce(topic, value, key)
+        producer.produce(topic, value, key, partition)
     except BufferError:
         return False
     return True

@@ -296,7 +296,12 @@ def event_of(person: str, message_id: str, kept: Kept) -> Event:
 
 def read_history(store: Store, person: str) -> list[tuple[str, Kept]]:
     """All kept events of a person with their messageIds, by time, then arrival."""
+    return [each for each in history_of(store, person) if not each[1].shadowed]
+
+
+def history_of(store: Store, person: str) -> list[tuple[str, Kept]]:
+    """As `read_history`, copies too."""
     prefix = history_prefix(person)
     pairs = store.scan(prefix, prefix + b"\xff", 1 << 30)
-    events = [(read_message_id(key, prefix), kept) for key, value in pairs for kept in _decode(value) if not kept.shadowed]
+    events = [(read_message_id(key, prefix), kept) for key, value in pairs for kept in _decode(value)]
     return sorted(events, key=lambda event: (event[1].t, event[1].n))

@@ -82,12 +82,16 @@ def _in_lane(folder: Path, person: str, onlooker: Onlooker | None) -> Live | Non
         known = present(lambda name: person_of(store.get(person_key(name))), person)
         if meta is None or known is None:
             return None
-        layout = store.get(layout_key(known.layout))
-        names = [id for id, _ in _decode_layout(layout).segments] if layout is not None else []
-        live = Live(known, meta, read_history(store, known.id), names)
+        live = Live(known, meta, read_history(store, known.id), segment_names(store, known))
         return live if onlooker is None else _under(live, store, onlooker)
     finally:
         store.close()
+
+
+def segment_names(store: Store, p: Person) -> list[str]:
+    """The ids of the segments by the numbers that a person has them by; none where the store does not tell."""
+    layout = store.get(layout_key(p.layout))
+    return [id for id, _ in _decode_layout(layout).segments] if layout is not None else []
 
 
 def _under(live: Live, store: Store, onlooker: Onlooker) -> Live:

@@ -107,6 +107,8 @@ def test_the_commands_are_these() -> None:
         "duplicates accept",
         "duplicates refuse",
         "verify",
+        "person export",
+        "person erase",
         "import ecom",
         "demo",
         "schema",

@@ -124,12 +124,14 @@ STORY = [
     record(9, userId="v"),
     record(100, userId="u"),
 ]
+ERASED = [*STORY[:10], record(10, "erase", type="erase", userId="u"), record(11, userId="v"), record(100, anonymousId="a")]
 
 
+@pytest.mark.parametrize("story", [STORY, ERASED, [*ERASED, *STORY[2:6]]])
 @pytest.mark.parametrize("lanes", [1, 2, 5])
-def test_a_story_is_the_same_in_one_lane_as_in_many(lanes: int) -> None:
+def test_a_story_is_the_same_in_one_lane_as_in_many(lanes: int, story: list[bytes]) -> None:
     plan, until = make_plan(RULES), 2_000_000_000_000
-    assert fused(plan, STORY, until) == split(plan, STORY, until, lanes)
+    assert fused(plan, story, until) == split(plan, story, until, lanes)
 
 
 def test_what_no_identify_stage_said_is_refused() -> None:
@@ -187,7 +189,7 @@ IDS: tuple[dict[str, str], ...] = (
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[bytes], int]:
-    """Streams without a late event, in which persons become one and two again; and their last instant."""
+    """Streams without a late event, in which persons become one and two again, and are forgotten; and their last instant."""
     found: list[bytes] = []
     latest = 0
     for number, line in enumerate(draw(lines(30))):
@@ -195,7 +197,9 @@ def streams(draw: st.DrawFn) -> tuple[list[bytes], int]:
         if isinstance(event, Event) and event.t >= latest:
             latest = event.t
             made = {key: value for key, value in json.loads(line).items() if key not in ("userId", "anonymousId")}
-            if draw(st.integers(0, 5)) == 0:
+            if draw(st.integers(0, 9)) == 0:
+                made |= {"type": "erase", **draw(st.sampled_from(IDS[:5]))}
+            elif draw(st.integers(0, 5)) == 0:
                 names = draw(st.permutations("uvabc"))
                 made |= {"type": draw(st.sampled_from(["alias", "alias", "unmerge"])), "userId": names[0], "previousId": names[1]}
             else:

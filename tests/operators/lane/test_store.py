@@ -69,6 +69,43 @@ def test_keys_and_values_are_any_bytes(store: Store) -> None:
     assert [key[::-1] * 2 for key in keys] == [store.get(key) for key in keys]
 
 
+def test_a_compacted_store_is_as_it_was(reopen: Reopen, store: Store) -> None:
+    put(store, **{f"k{number:04}": bytes(100) for number in range(2_000)}, gone=b"1", b=b"2")
+    for _ in range(2):
+        writes = store.writes()
+        writes.delete(b"gone")
+        writes.put(b"b", b"3")
+        store.write(writes)
+        before = everything(store)
+        store.compact()
+        assert everything(store) == before
+        store = reopen(store)
+        assert everything(store) == before
+    assert (store.get(b"gone"), store.get(b"b"), len(before)) == (None, b"3", 2_001)
+
+
+@pytest.mark.usefixtures("uncompressed")
+def test_what_was_taken_away_is_in_no_file_of_a_compacted_store(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "lane-0")
+    for number in range(4):
+        put(store, **{f"key-that-goes-{number}": b"value-that-goes" + bytes(number), f"stays-{number}": b"value-that-stays"})
+        if number == 2:
+            store.close()
+            store = open_store(tmp_path / "lane-0")
+    writes = store.writes()
+    for number in range(4):
+        writes.delete(f"key-that-goes-{number}".encode())
+    store.write(writes)
+    store.compact()
+    for _ in range(2):
+        content = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        assert b"that-goes" not in content
+        assert b"that-stays" in content
+        store.close()
+        store = open_store(tmp_path / "lane-0")
+    store.close()
+
+
 SCANS: dict[str, tuple[bytes, bytes, int, bytes]] = {
     "all": (b"", b"z", 10, b"abcde"),
     "from a key on, which counts": (b"b", b"z", 10, b"bcde"),

@@ -1,0 +1,104 @@
+"""`beckon person export|erase`: what somebody may ask for of what is kept of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.console import Json, say, write, write_json
+from flows.settings import read_settings
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows.person import InLane
+
+EXPORT_EXAMPLE = "beckon person export anna --state out/state"
+ERASE_EXAMPLES = (
+    "beckon person erase anna --yes --state out/state --input events.jsonl",
+    "beckon person erase anna --yes --kafka localhost:9092 --plan deploy/shop",
+)
+
+person = typer.Typer(help="Give a person all that is kept of it, or forget it.", no_args_is_help=True)
+
+Person = Annotated[str, typer.Argument(help="Any identifier: a userId, an e-mail address or an anonymousId.", show_default=False)]
+State = Annotated[Path | None, typer.Option(help="The state folder of the job, which may be running.", show_default="out/state")]
+
+
+@person.command(epilog=f"Example:\n\n$ {EXPORT_EXAMPLE}")
+def export(person: Person, state: State = None) -> None:
+    """Print all that is kept of a person, in all lanes, as one JSON document.
+
+    Where nothing is, the command ends with 1.
+    """
+    from flows.person import export
+
+    write_json(export(_known(state, person)))
+
+
+@person.command(epilog="Examples:\n\n" + "\n\n".join(f"$ {example}" for example in ERASE_EXAMPLES))
+def erase(
+    person: Person,
+    state: State = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    input: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|DIR", help="The input of the job: the record goes to the end of the file, or into a new one."),
+    ] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="BROKERS", help="host:port,...: the record goes to all partitions of the input topic."),
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="The input topic.", show_default="the plan's name and .events")] = None,
+    plan: Annotated[Path | None, typer.Option(help="The folder of the plan; with --kafka its name is that of the topics.")] = None,
+    json: Json = False,
+) -> None:
+    """Forget a person: a record goes to the input of the job, which takes everything of the person out of its state.
+
+    That cannot be undone. Only keyed hashes of the e-mail addresses stay, so that nobody writes to them again.
+    """
+    from flows import logs
+    from flows.person import erasure, send, told
+
+    settings = read_settings()
+    logs.configure(settings)
+    brokers = kafka or (None if input else settings.kafka)
+    if (input is None) == (brokers is None):
+        raise UsageError("no input: give --input with the file or folder that the job reads, or --kafka with brokers, and not both")
+    lanes = _known(state, person)
+    if not yes:
+        _ask(told(lanes))
+    record = erasure(lanes)
+    if brokers is None:
+        target = send(record, input, None)
+    else:
+        from flows.commands.rejects import plan_name
+        from flows.connectors.kafka_topics import input_topic
+
+        target = send(record, None, (settings, brokers, topic or settings.topic or input_topic(plan_name(plan, settings))))
+    if json:
+        write_json({"record": record, "to": target})
+    say(f"the record is sent to {target}; the person is forgotten when the job has read it")
+
+
+def _known(state: Path | None, person: str) -> list[InLane]:
+    """What the lanes keep of the person; ends the command with 1 where that is nothing."""
+    from flows.person import traces
+
+    folder = state or read_settings().state or Path("out/state")
+    found = traces(folder, person)
+    if not found:
+        say(f"nothing is kept of such a person in {folder}; give an identifier just as the events have it")
+        raise typer.Exit(1)
+    return found
+
+
+def _ask(lines: list[str]) -> None:
+    """Shows what is going to be forgotten, and goes on only where that is wanted."""
+    if not sys.stdin.isatty():
+        raise UsageError("erasing cannot be undone, and there is nobody to ask; give --yes")
+    for line in lines:
+        write(line)
+    typer.confirm("Forget all of this for good?", abort=True, err=True)
