@@ -13,7 +13,23 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import audit, demo, duplicates, explain, imports, lint, person, plan, profile, rejects, replay, run, schema, test, verify
+from flows.commands import (
+    audit,
+    demo,
+    duplicates,
+    explain,
+    imports,
+    lint,
+    person,
+    plan,
+    profile,
+    rejects,
+    replay,
+    run,
+    schema,
+    test,
+    verify,
+)
 from flows.commands.console import say
 from schemas.errors import BeckonError, FindingsError, UnavailableError
 

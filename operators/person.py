@@ -122,8 +122,12 @@ class PersonStage:
     def erase(self, p: Person, names: Sequence[str], event: Event, watermark: int, told: Erased, emit: Emit) -> None:
         """The person is erased: those to whom something was put out of it are told, and no segment is left. `names` are all that lead to
         it."""
-        if p.entered or p.members or p.entries or p.sent:
-            emit.erased(p.id, event, max(p.clock, event.t))
+        now = max(p.clock, event.t)
+        if self._profiles or p.entered or p.members or p.entries or p.sent:
+            emit.erased(p.id, event, now)
+        if self._profiles:
+            emit.gone(p.id, now, [event.message_id])
+        emit.moved = False
 
     def differ(
         self, p: Person, rows: Sequence[Past], watermark: int, before: Mapping[int, int], now: int, event: Event, emit: Emit

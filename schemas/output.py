@@ -37,7 +37,7 @@ REJECT_REASONS: dict[RejectReason, str] = {
 
 DecisionReason = Literal["suppressed", "consent", "no_address", "holdout", "re_entry", "cap"]
 DECISION_REASONS: dict[DecisionReason, str] = {
-    "suppressed": "the person unsubscribed or complained, or mails to its address come back, or its address was that of a person who was erased",
+    "suppressed": "the person unsubscribed or complained, mails to the address come back, or it was that of somebody erased",
     "consent": "the topic of the campaign needs a consent that the person has not given, or has withdrawn",
     "no_address": "the person has no e-mail address",
     "holdout": "the person is in the hold-out of the plan or of the campaign",

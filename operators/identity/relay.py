@@ -45,7 +45,8 @@ class Erased(msgspec.Struct, omit_defaults=True, frozen=True):
 class Told(msgspec.Struct, omit_defaults=True):
     """What is to happen to a person, by an event: `apply` it, with the events that it brings; `leave`, to be part of `to`; be made `anew`
     of these events, or be no more where `count`, the number of all its events, is 0; `erase` what there is under the name.
-    `acts` are the person's acts of consent, where others have become part of it. `watermark` is that of the identify lane before the event."""
+    `acts` are the person's acts of consent, where others have become part of it. `watermark` is that of the identify lane before the
+    event."""
 
     do: Literal["apply", "leave", "anew", "erase"]
     event: Event

@@ -126,7 +126,7 @@ class Erasure:
 
     def _addresses(self, p: Person, watermark: int) -> set[str]:
         """All texts that may be addresses of a person; its history is taken out."""
-        values = [*names_of(p), *(kept[1] for name, kept in p.traits.items() if name == "email")]
+        values = [*names_of(p), *(act.about for act in p.acts), *(kept[1] for name, kept in p.traits.items() if name == "email")]
         rows = self._history.take(p.id, watermark)
         values += [(each.kept.properties or {}).get("email") for each in rows if each.kept.kind == "identify"]
         return {each for each in values if type(each) is str}
