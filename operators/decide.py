@@ -20,7 +20,7 @@ from operators.language.compile import Context
 from operators.language.expressions import Value
 from operators.language.feeds import Rules
 from operators.language.slots import at_path
-from operators.permission import proof_of, refusal
+from operators.permission import Refusal, proof_of, refusal
 from operators.plan.checked import Campaign, Plan
 from operators.profile import traits_of
 from schemas.event import Event
@@ -98,7 +98,7 @@ class Decide:
         for step, send in enumerate(campaign.steps):
             id = make_id("trigger", campaign.id, entry, step, p.id)
             about = {"step": step, "template": send.template}
-            refused = refusal(p.acts, campaign.topic, _trait(p, "email"))
+            refused = self._not_permitted(campaign, p)
             if refused is not None:
                 emit.decision(p.id, campaign.id, id, now, refused.reason, {**about, "proof": proof_of(refused.act), "why": why})
                 continue
@@ -123,11 +123,15 @@ class Decide:
                 },
             )
 
-    def _refusal(self, campaign: Campaign, p: Person) -> DecisionReason | None:
-        """The checks of the person: an address, which must be nobody's who was erased, and the hold-outs."""
+    def _not_permitted(self, campaign: Campaign, p: Person) -> Refusal | None:
+        """What the person, or somebody before it at its address, said: suppression, then consent."""
         address = _trait(p, "email")
-        if type(address) is str and address and self.erased_at(address) is not None:
-            return "suppressed"
+        erased = self.erased_at(address) if type(address) is str and address else None
+        return refusal(p.acts, campaign.topic, address, erased)
+
+    def _refusal(self, campaign: Campaign, p: Person) -> DecisionReason | None:
+        """The checks of the person: an address, and the hold-outs."""
+        address = _trait(p, "email")
         if type(address) is not str or not address:
             return "no_address"
         if self.plan.holdout and bucket("holdout", p.id) < self.plan.holdout:

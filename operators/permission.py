@@ -26,9 +26,13 @@ class Refusal(NamedTuple):
     act: Act | None
 
 
-def refusal(acts: Sequence[Act], topic: Topic | None, address: Any) -> Refusal | None:
-    """Why a mail on this topic may not be sent to the address; None where it may. Without a topic only what is about all counts."""
-    if acts and (act := suppression(acts, topic.id if topic is not None else "", address)) is not None:
+def refusal(acts: Sequence[Act], topic: Topic | None, address: Any, erased: int | None = None) -> Refusal | None:
+    """Why a mail on this topic may not be sent to the address; None where it may. Without a topic only what is about all counts. `erased`
+    is when somebody was erased whose the address was: a later consent to a told text lifts that too."""
+    about = topic.id if topic is not None else ""
+    if erased is not None and erased >= _latest(acts, "proved", ("", about)):
+        return Refusal("suppressed", None)
+    if acts and (act := suppression(acts, about, address)) is not None:
         return Refusal("suppressed", act)
     if topic is not None and topic.required:
         given, act = consent(acts, topic.id)

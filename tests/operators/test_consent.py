@@ -220,6 +220,13 @@ def test_without_a_topic_only_what_is_about_all_counts() -> None:
     assert refusal(told(unsubscribed(1), gave(2, topic=None)), None, "a@x.example") is None
 
 
+def test_only_a_later_consent_to_a_told_text_lets_mail_go_to_the_address_of_somebody_erased() -> None:
+    topic, address = Topic("news", "", required=True), "a@x.example"
+    asked = {"before": told(gave(4)), "at once": told(gave(5)), "later": told(gave(6)), "none": []}
+    found = {when: refusal(acts, topic, address, 5) for when, acts in asked.items()}
+    assert found == {"before": ("suppressed", None), "at once": ("suppressed", None), "later": None, "none": ("suppressed", None)}
+
+
 @pytest.mark.parametrize(("required", "reason"), [(True, "consent"), (False, None)])
 def test_a_topic_may_need_no_consent(required: bool, reason: str | None) -> None:
     topic = Topic("news", "", required)
