@@ -72,8 +72,12 @@ def identify_plan(plan: Plan) -> Plan:
 
 
 class Relay(PersonStage):
-    """In the place of the person stage: keeps of a person how many events it has and its acts of consent, and puts out what is to happen to
-    it."""
+    """In the place of the person stage: keeps of a person how many events it has, its acts of consent and, where persons are looked for
+    that are probably one, its traits; and puts out what is to happen to it."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._compares = plan.duplicate_persons is not None
 
     def apply(self, p: Person, event: Event, watermark: int, emit: Emit, past: Sequence[Past] = (), touched: int = 0) -> None:
         p.count += len(past) + 1
@@ -81,6 +85,8 @@ class Relay(PersonStage):
         for each in (*(one.event for one in past), event):
             if each.name in ACTS:
                 take(p, each)
+            if self._compares and each.kind == "identify":
+                self._traits(p, each)
         acts = p.acts if p.ties is not None else []
         self._put(p, Told("apply", event, watermark, [each.event for each in past], acts=acts), emit)
 

@@ -134,6 +134,37 @@ def test_a_story_is_the_same_in_one_lane_as_in_many(lanes: int, story: list[byte
     assert fused(plan, story, until) == split(plan, story, until, lanes)
 
 
+def profile(at: float, user: str, **traits: str) -> bytes:
+    told = {"name": "Anna Bergmann", "birthday": "1985-03-02", "phone": "+491715550142", **traits}
+    return record(at, "identify", type="identify", userId=user, traits=told)
+
+
+TWICE = [
+    profile(0, "u"),
+    record(1, userId="u"),
+    profile(2, "v", name="Hans Kern", birthday="1979-11-20"),
+    profile(3, "w", name="Anna Bergman"),
+    record(4, userId="w"),
+    profile(5, "v", name="Anna Bergmann", birthday="1985-03-02"),
+    says("unmerge", 6, "u", "w"),
+    record(7, userId="w"),
+    profile(8, "x", birthday="1985-03-20"),
+    record(9, "Duplicate Refused", userId="x", properties={"other": "u"}),
+    profile(10, "x"),
+    record(100, userId="u"),
+]
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_duplicates_are_found_and_merged_by_the_identify_stage(lanes: int) -> None:
+    plan, until = make_plan(RULES, duplicate_persons={"review": 0.6, "merge": 0.9}), 2_000_000_000_000
+    one = fused(plan, TWICE, until)
+    assert one == split(plan, TWICE, until, lanes)
+    assert set(one.persons) < {"u", "v", "w", "x"}
+    found = [drive(stage, plan, TWICE, until)[1].scan(b"c", b"d", 100) for stage in ("all", "identify")]
+    assert found[0] == found[1] != []
+
+
 def test_what_no_identify_stage_said_is_refused() -> None:
     with pytest.raises(UnavailableError, match="the record 0 is none of the identify stage"):
         drive("person", make_plan(RULES), STORY[:1], 2_000_000_000_000)
