@@ -33,8 +33,8 @@ setup: $(READY) ## makes .venv with the command beckon
 demo: setup ## runs the example plan on the e-commerce clickstream
 	@$(BIN)/beckon demo $(ARGS)
 
-test: setup kafka-jars ## runs all tests, those on a real Kafka too
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup kafka-jars ## runs all tests, those on a real Kafka too, as many files at a time as there are cores
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: setup ## checks style and types
 	@$(BIN)/ruff check
