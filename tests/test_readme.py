@@ -217,6 +217,7 @@ TRIED = (
     "Clean data",
     "Whether mail arrives",
     "Persons that are probably one",
+    "Rights",
     "Identity",
     "Consent and suppression",
 )
