@@ -318,6 +318,10 @@ class Rules:
     def scored(self) -> str:
         return f"score({self.pick(*MODELS)}) {self.pick(*ORDER, '==')} {self.pick('0.5', '0.25', '0.75')}"
 
+    def consented(self) -> str:
+        form = self.pick("{c}", "{c}", "not {c}", "{c} is None", "{c} is not None", "{c} == False", "{c} == consent('news')")
+        return form.format(c=f"consent({self.pick(*TOPICS)})").replace("consent('news') == consent('news')", "consent('news')")
+
     def truths(self) -> str:
         return f"({self.did()}) {self.pick('==', '!=', '<')} ({self.one(self.did, self.has, self.segment)})"
 
@@ -341,6 +345,7 @@ WHERES = (
     *("{n}.lower() == 'ab'", "{n}.startswith('a')", "has({n})", "{n} + 1 > 2", "{n} in l", "1 < {n} <= 3", "'a' in {n}", "{n} == [1]"),
     *("-{n} < 0", "{n} / y == 1", "everyone", "len({n}) >= 1", "any(l, item == {n})", "all(l, x == 1)", "total(l, x) > 1"),
 )
+TOPICS = ("'news'", "'news'", "'offers'")
 MODELS = ("'m'", "'m'", "'k'")
 NUMBERS = ("bucket('n')", "score('m')", "day()", "month()")
 EDGES = (
@@ -362,7 +367,7 @@ ATOMS = (
     *(Rules.method, Rules.method, Rules.bucket),
     *(Rules.measures, Rules.measures, Rules.uniques, Rules.uniques, Rules.latest, Rules.latest, Rules.over, Rules.over),
     *(Rules.shape, Rules.shape, Rules.shape, Rules.sequence, Rules.sequence, Rules.funnel, Rules.funnel, Rules.funnel),
-    *(Rules.held, Rules.held, Rules.held, Rules.dated, Rules.calendar, Rules.scored),
+    *(Rules.held, Rules.held, Rules.held, Rules.dated, Rules.calendar, Rules.scored, Rules.consented),
 )
 
 
@@ -374,6 +379,7 @@ FAMILIES = (
     (Rules.held, Rules.held, Rules.shape, Rules.passed, Rules.segment, Rules.did),
     (Rules.dated, Rules.dated, Rules.calendar, Rules.calendar, Rules.aged),
     (Rules.over, Rules.over, Rules.uniques, Rules.listed, Rules.scored, Rules.latest),
+    (Rules.consented, Rules.consented, Rules.consented, Rules.held, Rules.did),
 )
 """Rules of one plan are often alike, so that an event meets many of them."""
 

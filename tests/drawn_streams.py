@@ -116,6 +116,11 @@ def stamps(dice: Dice, offset_ms: int) -> dict[str, str]:
 LIKELY = {"x": 6, "y": 6, "n": 6, "d": 3, "o": 2, "l": 3}
 """In how many of ten events each property is."""
 
+ACTS = (
+    *("Consent Given", "Consent Given", "Consent Given", "Consent Withdrawn", "Unsubscribed", "Email Marked as Spam"),
+    *("Email Bounced", "Email Verified"),
+)
+TOPICS: tuple[Any, ...] = ("news", "news", "news", "offers", None, "", 5, True, ["news", "offers"], ["news", None], [])
 SCORES = (0.5, 0.25, 1, 0, 0.75, 1.5, -1, True, "1", None)
 PERSONS = (*({"userId": "u1"},) * 5, {"userId": "u2"}, {"userId": "ü"}, {"anonymousId": "a1"}, {"userId": "u1", "anonymousId": "a1"})
 
@@ -139,11 +144,24 @@ class Palette:
         made |= {"timezone": self.dice.pick(TIME_ZONES)} if self.dice.chance(3) else {}
         return made | ({"vip": self.dice.pick((True, False, 1, None))} if self.dice.chance(3) else {})
 
+    def act(self) -> dict[str, Any]:
+        """What an event tells of consent, or of what came of a mail."""
+        return {
+            self.dice.pick(("topic", "topic", "topics")): self.dice.pick(TOPICS),
+            "source": self.dice.pick(("web", "web", "crm", None, 1)),
+            "text_version": self.dice.pick(("v1", "v1", 2, "", None)),
+            "type": self.dice.pick(("hard", "hard", "soft", None)),
+            "email": self.dice.pick((*ADDRESSES, *["0@x.example"] * 4)),
+            "status": self.dice.pick(("valid", "valid", "invalid")),
+        }
+
     def body(self) -> dict[str, Any]:
         """What a record says, but for who, when and which."""
         if self.dice.chance(1):
             score = {"model": self.dice.pick(("m", "m", "k", 5)), "score": self.dice.pick(SCORES)}
             return {"type": "track", "event": "Scored", "properties": score}
+        if self.dice.chance(1):
+            return {"type": "track", "event": self.dice.pick(ACTS), "properties": self.act()}
         type_ = self.dice.pick(("track",) * 14 + ("identify",) * 4 + ("page", "page", "screen", "group", "alias"))
         if type_ == "track":
             told = {"properties": None if self.dice.chance(1) else self.properties()}

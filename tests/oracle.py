@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from operators.language import nodes as n
 from operators.plan.checked import Campaign, Plan, Segment
 from tests.oracle_calls import Event, Person, bucket, dig, instant, known, parts, spans, turns
+from tests.oracle_consent import consents, suppressed
 from tests.oracle_identity import Known, Merge, Rules, rules_of
 
 Line = tuple[int, str, str, str, str]
@@ -276,10 +277,18 @@ class Oracle:
 
     def offer(self, campaign: Campaign, person: Person, key: str) -> None:
         """A candidate trigger: sent, or decided against with the first reason."""
-        to, reason = person.traits().get("email"), self.refusal(campaign, person, key)
+        to = person.traits().get("email")
+        reason = self.forbidden(campaign, person, to) or self.refusal(campaign, person, key)
         what = ("decision", campaign.id, reason) if reason else ("trigger", campaign.id, f"{campaign.steps[0].template} to {to}")
         self.outcome.sendings.append((person.now, person.id, *what))
         person.sent += [] if reason else [person.now]
+
+    def forbidden(self, campaign: Campaign, person: Person, address: Any) -> str | None:
+        """Why the person does not want a mail, or cannot be sent it."""
+        topic = campaign.topic
+        if suppressed(person.events, topic.id if topic else None, address):
+            return "suppressed"
+        return "consent" if topic and topic.required and consents(person.events, topic.id) is not True else None
 
     def refusal(self, campaign: Campaign, person: Person, key: str) -> str | None:
         if not isinstance(email := person.traits().get("email"), str) or not email:

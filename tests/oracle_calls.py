@@ -20,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from operators.language import nodes as n
+from tests.oracle_consent import consents
 from tests.oracle_identity import Identifier
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d(?P<clock>[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
@@ -390,6 +391,7 @@ CALLS: dict[str, Callable[[n.Call, Person], Any]] = {
     "in_segment_for": lambda call, person: person.since(person.entered.get(call["id"])),
     "score": score,
     "computed": lambda call, person: person.value(call["name"]),
+    "consent": lambda call, person: consents(person.events, call["topic"]),
     "any": lambda call, person: any(map(is_true, of_items(call, person) or [])),
     "all": lambda call, person: (told := of_items(call, person)) is not None and all(map(is_true, told)),
     "total": lambda call, person: None if (told := of_items(call, person)) is None else number(sum(millionths(told))),

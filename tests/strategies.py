@@ -70,9 +70,10 @@ def plan_settings(dice: Dice) -> dict[str, Any]:
     }
 
 
-def campaigns(dice: Dice, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Campaign files by id, on the segments `ids` and on events."""
-    return {name: campaign(dice, ids) for name in ("c1", "c2", "a3")[: 1 + dice.below(3)]}
+def campaigns(dice: Dice, ids: Sequence[str], topics: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Campaign files by id, on the segments `ids` and on events, about one of the topics where there are some."""
+    named = ("c1", "c2", "a3")[: 1 + dice.below(3)]
+    return {name: campaign(dice, ids) | ({"topic": dice.pick(topics)} if topics else {}) for name in named}
 
 
 def campaign(dice: Dice, ids: Sequence[str]) -> dict[str, Any]:
@@ -90,7 +91,8 @@ def campaign(dice: Dice, ids: Sequence[str]) -> dict[str, Any]:
 def sending_rules(dice: Dice) -> dict[str, Any]:
     """Settings of plan.yaml that hold for all campaigns."""
     caps = [{"most": dice.pick((1, 1, 2)), "within": dice.pick((*SPANS, "1m"))} for _ in range(dice.pick((0, 1, 1, 2)))]
-    return {"caps": caps, "holdout": dice.pick((0, 0, 0, 0, 0, 0, 0, "40%"))}
+    topics = {"news": {"consent": dice.pick(("required", "required", "none"))}, "offers": {"consent": "none"}} if dice.chance(5) else {}
+    return {"caps": caps, "holdout": dice.pick((0, 0, 0, 0, 0, 0, 0, "40%")), "topics": topics}
 
 
 def scenario(dice: Dice, *, sending: bool = False) -> Scenario:
@@ -103,7 +105,7 @@ def scenario(dice: Dice, *, sending: bool = False) -> Scenario:
         return Scenario(made, stream, until, logged, told, computed=computed, start_ms=start)
     reachable = [greeting(person, number, start) for number, person in enumerate(("u1", "u2", "ü")) if not dice.chance(1)]
     told |= sending_rules(dice)
-    return Scenario(made, reachable + stream, until, logged, told, campaigns(dice, list(made)), computed, start)
+    return Scenario(made, reachable + stream, until, logged, told, campaigns(dice, list(made), list(told["topics"])), computed, start)
 
 
 def sizes(dice: Dice) -> list[int]:

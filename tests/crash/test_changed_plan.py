@@ -121,7 +121,7 @@ def changing_plans(dice: Dice) -> list[Plan]:
     made = []
     for _ in range(2 + dice.below(3)):
         rules = segments(dice, 3)
-        told = campaigns(dice, list(rules))
+        told = campaigns(dice, list(rules), ())
         for campaign in told.values():
             if campaign["on"].startswith(("enters", "exits")):
                 campaign["existing"] = dice.chance(5)
