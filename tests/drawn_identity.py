@@ -15,7 +15,7 @@ from operators.language.nodes import Call
 from operators.language.parse import rule
 from tests.dice import Dice
 from tests.drawn_rules import rules, segments
-from tests.drawn_streams import BASE_MS, Palette, lines, palette_of, stamp
+from tests.drawn_streams import ACTS, BASE_MS, Palette, lines, palette_of, stamp
 from tests.oracle_calls import parts
 from tests.strategies import Scenario
 
@@ -30,7 +30,7 @@ IDENTITIES: tuple[dict[str, Any], ...] = (*[{}] * 5, {"limits": {"anonymous_id":
 
 @dataclass(frozen=True)
 class Crowd(Palette):
-    """Makes records of people who meet; `merged` are the ids of the aliases so far, `numbers` those of identifies."""
+    """Makes records of people who meet; `merged` are the ids of the aliases so far, `numbers` those of identifies and acts."""
 
     users: Sequence[str] = USERS
     visitors: Sequence[str] = VISITORS
@@ -51,8 +51,9 @@ class Crowd(Palette):
             )
             return {"type": "alias"} | self.merged[-1]
         told = {"type": "identify", "traits": self.traits() | {"email": self.dice.pick(EMAILS)}} if self.dice.chance(2) else self.body()
-        # A repeat brings the traits that it brought: those of one that is dropped when it moves are there already.
-        return told | self.who() | ({"messageId": f"i{next(self.numbers)}"} if told["type"] == "identify" else {})
+        # A repeat brings the traits and acts that it brought: those of one that is dropped when it moves are there already.
+        own = told["type"] == "identify" or told.get("event") in ACTS
+        return told | self.who() | ({"messageId": f"i{next(self.numbers)}"} if own else {})
 
 
 def crowd_of(dice: Dice, merging: Sequence[int]) -> Crowd:

@@ -15,6 +15,7 @@ from operators.lane.history import read_history
 from operators.lane.memory_store import MemoryStore
 from operators.language.canonical import canonical
 from operators.language.durations import format_duration
+from operators.permission import consent, suppression
 from operators.plan.checked import Plan
 from tests.audited import ids_of, persons_of
 from tests.compared import Way, agree, difference, engine_of, oracle_of, plan_of, way
@@ -23,18 +24,23 @@ from tests.drawn_identity import merged_in_vain, met, shuffled
 from tests.harness import STEPS, Crash, Run
 from tests.oracle import Oracle
 from tests.oracle_calls import Person, parts, plain
+from tests.oracle_consent import consents, suppressed
 from tests.strategies import BASE_MS, Scenario
 
 # A failing number is not shrunk: the scenario is made smaller instead.
+TOPICS = ("news", "offers")
 unshrunk = settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 
 class Standing(NamedTuple):
-    """What is known of a person at the end: segments with the instants of entry, traits, messageIds of the history by time."""
+    """What is known of a person at the end: segments with the instants of entry, traits, messageIds of the history by time, consents by
+    topic, and on which topics nothing is sent."""
 
     members: dict[str, int]
     traits: dict[str, Any]
     history: list[str]
+    consents: dict[str, bool | None]
+    suppressed: list[str]
 
 
 def standings_of(oracle: Oracle) -> dict[str, Standing]:
@@ -44,6 +50,8 @@ def standings_of(oracle: Oracle) -> dict[str, Standing]:
             {segment: at - BASE_MS for segment, at in person.entered.items()},
             {name: value for name, value in person.traits().items() if value is not None},
             [event.cause for event in person.events],
+            {topic: consents(person.events, topic) for topic in TOPICS},
+            [topic for topic in TOPICS if suppressed(person.events, topic, person.traits().get("email"))],
         )
         for id_, person in oracle.persons.items()
     }
@@ -57,6 +65,8 @@ def standings_in(run: Run, plan: Plan) -> dict[str, Standing]:
             {names[no]: at - BASE_MS for no, at in person.members.items() if names[no] in wanted},
             {name: value for name, (_, value) in person.traits.items() if value is not None},
             ["made" if id_.startswith("made-") else id_ for id_, _ in read_history(run.store, person.id)],
+            {topic: consent(person.acts, topic)[0] for topic in TOPICS},
+            [topic for topic in TOPICS if suppression(person.acts, topic, person.traits.get("email", (0, None))[1]) is not None],
         )
         for person in persons_of(run.store)
     }

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from msgspec import to_builtins
 
 from operators.instants import format_instant
 from operators.lane.keys import PERSONS, PERSONS_END
 from operators.lane.people import person_of
 from operators.person import PersonStage
 from operators.plan.checked import Plan
+from operators.profile import consents_of, suppressions_of
 from schemas.person import Person
 from tests.compared import Way, plan_of, way
 from tests.dice import drawn
@@ -44,7 +46,8 @@ def known(plan: Plan, p: Person) -> dict[str, Any]:
     kinds = {
         kind: sorted({value for value, its in ids if its == rank}) for rank, kind in ((1, "anonymous_id"), (2, "email"), (3, "user_id"))
     }
-    return {"identifiers": {kind: values for kind, values in kinds.items() if values}, "traits": traits, "segments": segments}
+    acts = {"consents": to_builtins(consents_of(p)), "suppressions": to_builtins(suppressions_of(p))} if p.acts else {}
+    return {"identifiers": {kind: values for kind, values in kinds.items() if values}, "traits": traits, "segments": segments} | acts
 
 
 def told(run: Run) -> list[tuple[str, Any]]:
