@@ -56,6 +56,7 @@ def plan_of(campaigns: dict[str, dict[str, Any]] | None = None, rules: dict[str,
 
 CAP = [{"most": 1, "within": "1h"}]
 TWICE = [known(), line(1000), line(2000)]
+GIVEN = line(1600, "Consent Given", topic="news", text_version="v2")
 REASONS: dict[str, tuple[Plan, list[bytes], list[str]]] = {
     "sent": (plan_of(), TWICE, ["mail", "mail"]),
     "no identify": (plan_of(), TWICE[1:], ["no_address", "no_address"]),
@@ -86,6 +87,21 @@ REASONS: dict[str, tuple[Plan, list[bytes], list[str]]] = {
         plan_of(),
         [known(), line(1000), line(1500, type="erase"), line(1600), known(), line(2000)],
         ["mail", "no_address", "suppressed"],
+    ),
+    "a consent with its text after the erasure": (
+        plan_of({"c": campaign(topic="news")}, topics={"news": {}}),
+        [known(), line(1500, type="erase"), known(), GIVEN, line(2000)],
+        ["mail"],
+    ),
+    "a consent without its text": (
+        plan_of({"c": campaign(topic="news")}, topics={"news": {}}),
+        [known(), line(1500, type="erase"), known(), line(1600, "Consent Given", topic="news"), line(2000)],
+        ["suppressed"],
+    ),
+    "a consent with its text before the erasure": (
+        plan_of({"c": campaign(topic="news")}, topics={"news": {}}),
+        [known(), line(1700, type="erase"), known(), GIVEN, line(2000)],
+        ["suppressed"],
     ),
     "suppression before hold-out": (
         plan_of(holdout=1.0),

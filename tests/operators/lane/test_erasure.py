@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 
 from flows.connectors.memory import MemoryOutput, MemoryPublisher, numbered
 from operators.lane.keys import ERASED, ERASED_END, SUPPRESSED, SUPPRESSED_END, Meta
@@ -57,6 +59,7 @@ OF_ANNA = [
     hers(5, type="alias", userId="anna-user", previousId="visitor-two"),
     hers(6, type="identify", anonymousId="visitor-one", traits={"tier": "golden-tier"}),
 ]
+TRAITS = {"lastName": "Kern", "city": "Bonn"}
 ERASE = record(30, type="erase", userId="anna-user", messageId="e")
 
 
@@ -137,6 +140,38 @@ def test_the_others_are_as_if_the_person_had_never_been(plan: Plan) -> None:
     # Who uses her device meets it as that of somebody else: this is of two, and not looked at here.
     lines = [line for line in lines if b'"messageId": "x"' not in line]
     assert of_persons(run_engine(plan, lines)) == of_persons(run_engine(plan, without_anna(lines)))
+
+
+HERS = ("x", "y", "k", "l", "x@example.com", "y@example.com")
+THEIRS = ("u", "v", "a", "b", "u@example.com", "v@example.com")
+
+
+@st.composite
+def two_circles(draw: st.DrawFn) -> tuple[list[bytes], list[bytes]]:
+    """A stream of two circles that do not know of each other, all of the one erased in the end; and that without the one."""
+    found, without = [record(0, userId="u")], [record(0, userId="u")]
+    erased = record(0, messageId="e", type="erase", userId="x", properties={"identifiers": HERS[1:]})
+    place, t = draw(st.integers(1, 24)), 0
+    for n in range(1, draw(st.integers(2, 25))):
+        is_hers = n < place and draw(st.booleans())
+        user, other, one, two, *emails = HERS if is_hers else THEIRS
+        who = draw(st.sampled_from([{"userId": user}, {"userId": other}, {"anonymousId": one}, {"userId": user, "anonymousId": two}]))
+        kind = draw(st.sampled_from(["track", "track", "identify", "alias", "unmerge"]))
+        # Time is that of the others: hers moves it nowhere, nor does an alias or unmerge that changes nothing.
+        t += draw(st.sampled_from([0, 1, 30, 90])) if kind in ("track", "identify") and not is_hers else 0
+        more: dict[str, Any] = {"traits": {"email": draw(st.sampled_from(emails)), **TRAITS}} if kind == "identify" else {}
+        if kind in ("alias", "unmerge"):
+            who, more = {"userId": user}, {"previousId": draw(st.sampled_from([other, one, two]))}
+        found.append(record(t, messageId=f"m{n}", type=kind, **who, **more))
+        without.append(b"poison" if is_hers else found[-1])
+    return [*found[:place], erased, *found[place:]], [*without[:place], b"poison", *without[place:]]
+
+
+@drawn(two_circles(), st.integers(1, 9))
+def test_whatever_a_circle_did_it_is_as_if_it_had_never_been(given: tuple[list[bytes], list[bytes]], size: int) -> None:
+    plan = make_plan({"fresh": "did('A', within='1m')", "everybody": "everyone"}, duplicate_persons="review")
+    found, without = (run_engine(plan, lines, batches=size) for lines in given)
+    assert of_persons(without) == of_persons(found)
 
 
 @pytest.mark.parametrize("step", STEPS)
