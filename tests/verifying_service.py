@@ -21,11 +21,13 @@ class Request(NamedTuple):
 
 
 class Plays(NamedTuple):
-    """An answer: an HTTP status with a body; `hang_up` closes the connection instead, once the request was read."""
+    """An answer: an HTTP status with a body, and where else to ask (`location`); `hang_up` closes the connection instead, once the request
+    was read."""
 
     status: int = 200
     body: Any = None
     hang_up: bool = False
+    location: str | None = None
 
 
 class VerifyingService:
@@ -49,6 +51,8 @@ class VerifyingService:
                 body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)
                 self.send_header("Content-Type", "application/json")
+                if answer.location is not None:
+                    self.send_header("Location", answer.location)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

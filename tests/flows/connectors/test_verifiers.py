@@ -105,7 +105,9 @@ CASES = [
     Case("neverbounce", Plays(body={"result": "valid"}), Lost),
 ]
 EVERYWHERE: list[tuple[Plays, Reply | type[Lost]]] = [
-    *((Plays(status, {"error": "something"}), Refused("request")) for status in (400, 404, 405, 301)),
+    *((Plays(status, {"error": "something"}), Refused("request")) for status in (400, 404, 405)),
+    # A key goes nowhere else.
+    *((Plays(status, {}, location="/elsewhere"), Refused("request")) for status in (301, 302, 307)),
     *((Plays(status, {}), Refused("key")) for status in (401, 402)),
     *((Plays(status, {}), Refused("throttled")) for status in (403, 429)),
     *((Plays(status, b"<html>"), Lost) for status in (500, 502, 503, 520, 524)),
