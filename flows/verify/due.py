@@ -14,6 +14,7 @@ from operators.lane.keys import Kept
 from operators.lane.opening import stored_meta
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
+from operators.permission import suppression
 from operators.plan.checked import Plan
 from schemas.errors import UnavailableError, UsageError
 from schemas.person import Person
@@ -21,7 +22,7 @@ from schemas.person import Person
 
 class Address(NamedTuple):
     """An address of a person of a lane, in a trait. `canonical` is None where it is none; `key` is what all spellings of its mailbox
-    share."""
+    share. Of who is `silent` nothing is told to a service: the person unsubscribed from all, or complained."""
 
     lane: int
     person: str
@@ -30,6 +31,7 @@ class Address(NamedTuple):
     text: str
     canonical: str | None
     key: str
+    silent: bool = False
 
 
 def email_traits(plan: Plan) -> list[str]:
@@ -59,13 +61,14 @@ class States:
         return [kept for _, kept in read_history(self._stores[address.lane], address.person)]
 
     def _of(self, lane: int, person: Person) -> Iterator[Address]:
+        silent = bool(person.acts) and suppression([act for act in person.acts if act.kind != "bounced"], "", None) is not None
         for trait in self._traits:
             kept = person.traits.get(trait)
             text = None if kept is None else kept[1]
             if type(text) is str and text.strip():
                 canonical = canonical_email(text)
                 key = text if canonical is None else email_key(canonical)
-                yield Address(lane, person.id, person.rank, trait, text if canonical is None else canonical, canonical, key)
+                yield Address(lane, person.id, person.rank, trait, text if canonical is None else canonical, canonical, key, silent)
 
 
 def open_states(plan: Plan, states: Sequence[Path], around: ExitStack) -> States:

@@ -65,7 +65,7 @@ class Judge:
             return "waiting"
         reason = DOMAIN_REASONS[known.finding]
         mx = None if known.finding == "failed" else reason == "mx_found"
-        if reason != "mx_found" or self._paid is None:
+        if reason != "mx_found" or self._paid is None or address.silent:
             return self._found(mailbox, Verdict(reason, "mx", self._clock(), mx))
         return "left" if await self._paid.verdict(mailbox, address.canonical, self._halted, mx=mx) is None else "asked"
 

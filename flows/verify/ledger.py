@@ -139,9 +139,10 @@ class Ledger:
         self._db.commit()
 
     def forget(self, before_ms: int) -> None:
-        """Drops answers and domains that are older."""
+        """Drops what is older, but for what was paid."""
         self._db.execute("DELETE FROM answers WHERE checked < ?", (before_ms,))
         self._db.execute("DELETE FROM domains WHERE until < ?", (before_ms,))
+        self._db.execute("DELETE FROM told WHERE told < ?", (before_ms,))
         self._db.commit()
 
     def commit(self) -> None:

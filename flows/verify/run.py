@@ -55,14 +55,14 @@ class Fresh:
     age_ms: int
     asking: bool
 
-    def verdict(self, ledger: Ledger, mailbox: bytes, now: int) -> Verdict | None:
-        """The fresh verdict on a mailbox."""
-        verdict = ledger.verdict(mailbox)
-        return verdict if verdict is not None and self.is_fresh(verdict, now) else None
+    def verdict(self, ledger: Ledger, address: Address, now: int) -> Verdict | None:
+        """The fresh verdict on the mailbox of an address."""
+        verdict = ledger.verdict(ledger.hash(address.key))
+        return verdict if verdict is not None and self.is_fresh(verdict, address, now) else None
 
-    def is_fresh(self, verdict: Verdict, now: int) -> bool:
-        """Whether it is."""
-        if self.asking and verdict.reason == "mx_found":
+    def is_fresh(self, verdict: Verdict, address: Address, now: int) -> bool:
+        """Whether it is, for an address."""
+        if self.asking and not address.silent and verdict.reason == "mx_found":
             return False
         return now - verdict.checked_ms < (min(self.age_ms, UNKNOWN_MS) if verdict.status == "unknown" else self.age_ms)
 
@@ -103,14 +103,15 @@ class Run:
             verdict, told_ms = found
             self._ledger.keep(mailbox, verdict)
             self._ledger.tell([(person, address.trait, Told(mailbox, verdict.service, verdict.checked_ms, told_ms))])
-        fresh = self._fresh.verdict(self._ledger, mailbox, self._clock())
+        fresh = self._fresh.verdict(self._ledger, address, self._clock())
         return fresh is None or not is_told(self._ledger, address, fresh)
 
     async def _batch(self, batch: list[Address]) -> None:
-        mailboxes = {self._ledger.hash(address.key): address for address in reversed(batch)}
         now = self._clock()
-        new = [(mailbox, address) for mailbox, address in mailboxes.items() if self._fresh.verdict(self._ledger, mailbox, now) is None]
-        self.done.mailboxes.update(await self._judge.judge(new))
+        due = [address for address in batch if self._fresh.verdict(self._ledger, address, now) is None]
+        # Of several persons with a mailbox the one counts of whom a service can be told.
+        new = {self._ledger.hash(address.key): address for address in sorted(due, key=lambda address: not address.silent)}
+        self.done.mailboxes.update(await self._judge.judge(list(new.items())))
         self._tell(batch)
 
     def _tell(self, batch: list[Address]) -> None:
@@ -118,7 +119,7 @@ class Run:
         now, rows, records = self._clock(), list[tuple[bytes, str, Told]](), list[tuple[str, bytes]]()
         for address in batch:
             mailbox, person = self._ledger.hash(address.key), self._ledger.hash(address.person)
-            verdict = self._fresh.verdict(self._ledger, mailbox, now)
+            verdict = self._fresh.verdict(self._ledger, address, now)
             if verdict is None:
                 continue
             told = told_after(self._ledger.told(person, address.trait), mailbox, verdict)
@@ -150,30 +151,26 @@ def is_told(ledger: Ledger, address: Address, verdict: Verdict) -> bool:
 
 def due_of(ledger: Ledger, states: States, fresh: Fresh, now: int, halted: Callable[[], bool]) -> Due:
     """What a pass would do now; nobody is asked."""
-    due, mailboxes, domains = Due(), set[bytes](), set[str]()
+    due, telling, asking, domains = Due(), set[bytes](), set[bytes](), set[str]()
     for addresses in states.addresses():
         due.persons += 1
         for address in () if halted() else addresses:
             mailbox = ledger.hash(address.key)
-            verdict = fresh.verdict(ledger, mailbox, now)
+            verdict = fresh.verdict(ledger, address, now)
             if verdict is not None:
                 due.to_tell += not is_told(ledger, address, verdict)
                 continue
-            if (
-                ledger.verdict(mailbox) is None
-                and (found := remembered(states.history(address), address))
-                and fresh.is_fresh(found[0], now)
-            ):
+            found = remembered(states.history(address), address) if ledger.verdict(mailbox) is None else None
+            if found is not None and fresh.is_fresh(found[0], address, now):
                 continue
             due.addresses += 1
-            if mailbox in mailboxes:
-                continue
-            mailboxes.add(mailbox)
             if by_itself(address) is not None:
-                due.by_themselves += 1
-            else:
-                domains.add(address.key.rpartition("@")[2])
-                due.to_ask += fresh.asking
+                telling.add(mailbox)
+                continue
+            domains.add((address.canonical or "").rpartition("@")[2])
+            if fresh.asking and not address.silent:
+                asking.add(mailbox)
     known = (ledger.domain(domain) for domain in domains)
+    due.by_themselves, due.to_ask = len(telling), len(asking)
     due.domains = sum(each is None or each.until_ms <= now for each in known)
     return due

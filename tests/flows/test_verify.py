@@ -29,6 +29,7 @@ ADDRESSES = {
     "emil": "emil@nowhere.test",
     "finn": "finn@broken.test",
 }
+ACTS = (("anna", "Unsubscribed"), ("ben", "Email Marked as Spam"))
 SEGMENTS = """segments:
   unreachable: latest('Email Verified', where=status == 'undeliverable')
   good: latest('Email Verified', where=status == 'deliverable')
@@ -196,6 +197,27 @@ def test_a_mailbox_is_paid_once_for_all_its_spellings(tmp_path: Path, names: Nam
     assert len(peer.requests) == 1
     assert told["sent"]["deliverable"] == 2
     assert {record["properties"]["email"] for record in sent(tmp_path)} == {"anna.smith@gmail.com", "AnnaSmith+shop@googlemail.com"}
+
+
+def test_no_service_is_told_of_who_wants_no_mail(tmp_path: Path, names: NameServer) -> None:
+    prepared(tmp_path, {"anna": "anna@mx.test", "ben": "ben@mx.test", "ben-2": "Ben@mx.test"})
+    act = {"type": "track", "timestamp": "2026-01-01T00:01:00Z"}
+    acts = [act | {"messageId": f"a{n}", "userId": person, "event": event} for n, (person, event) in enumerate(ACTS)]
+    with (tmp_path / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(each) + "\n" for each in acts)
+    run(tmp_path)
+    due = called(tmp_path, arguments(names, "--service", "zerobounce", "--dry-run", "--json"))
+    assert json.loads(due.stdout)["to_ask"] == 1
+    with VerifyingService(lambda _: zerobounce("valid")) as peer:
+        verify(tmp_path, names, peer)
+        verify(tmp_path, names, peer)
+    # But where somebody else has the same mailbox.
+    assert peer.addresses == ["Ben@mx.test"]
+    assert [(each["userId"], each["properties"]["reason"]) for each in sent(tmp_path)] == [
+        ("anna", "mx_found"),
+        ("ben", "accepted_email"),
+        ("ben-2", "accepted_email"),
+    ]
 
 
 def test_beyond_the_budget_nobody_is_asked(forty: Path, names: NameServer) -> None:
