@@ -67,13 +67,38 @@ class Merge(msgspec.Struct, array_like=True, gc=False):
     undone: str | None = None
 
 
+class Side(msgspec.Struct, array_like=True, gc=False):
+    """What links had made one when it became one with others: its name, the rank of the name, and its place in the order of arrival."""
+
+    name: str
+    rank: int
+    came: int
+
+
+class Step(msgspec.Struct, array_like=True, gc=False):
+    """How persons of whom some are merged became one: by the record `source`, which was the `came`-th of the lane. By a link they are under
+    the name `into` from then on; it is None where they were merged, the second into the first."""
+
+    came: int
+    source: str
+    sides: list[Side]
+    into: Side | None = None
+
+
 class Ties(msgspec.Struct, array_like=True, gc=False):
     """What is known of a person's identity beyond one identifier. Where `to` is given, the name is no person's any more, but leads to the
-    one that is named there. Else `linked` holds, by name, what links have made one: several where `merges` lie over them."""
+    one that is named there. Else `linked` holds, by name, what links have made one: several where `merges` lie over them. `steps` tell how
+    a person that is merged came to be, since the first merge that stands."""
 
     to: str | None = None
     linked: dict[str, Linked] = {}
     merges: list[Merge] = []
+    steps: list[Step] = []
+
+    @property
+    def is_merged(self) -> bool:
+        """True while merges stand, also between two whom links have made one since."""
+        return len(self.linked) > 1 or any(each.undone is None for each in self.merges)
 
 
 class Person(msgspec.Struct, array_like=True, gc=False):

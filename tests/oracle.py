@@ -19,7 +19,7 @@ from operators.language import nodes as n
 from operators.plan.checked import Campaign, Plan, Segment
 from tests.oracle_calls import Event, Person, bucket, dig, instant, known, parts, spans, turns
 from tests.oracle_consent import consents, suppressed
-from tests.oracle_identity import Known, Merge, Rules, rules_of
+from tests.oracle_identity import Identifier, Known, Merge, Rules, rules_of
 
 Line = tuple[int, str, str, str, str]
 """Time in ms, person; then entered or exited, segment, cause; or trigger, campaign, template and address; or decision, campaign, reason."""
@@ -96,6 +96,7 @@ class Oracle:
         self.latest = -math.inf
         self.known, self.undone = Known(), undone
         """Who is who, and the places of the aliases that are as if they had never come."""
+        self.taken_back: list[Event] = []
         self.log: list[tuple[Event, float]] = []
         """Every event that was met, with the latest time before it; an alias of two who are one is an event like others."""
         trees = {segment.id: [*parts(segment.when)] for segment in plan.segments}
@@ -131,13 +132,16 @@ class Oracle:
             return
         known_, left_out = self.known.linked(event.carried, self.rules.limits)
         if event.previous in known_.of(event.carried[0].text).texts:
-            self.log[-1:] = [(replace(past, previous=None), latest) for past, latest in self.log[-1:]]
+            event = replace(event, previous=None)
+            self.log[-1:] = [(event, latest) for _, latest in self.log[-1:]]
         elif event.previous:
             known_ = replace(known_, merges=(*known_.merges, Merge(event.carried[0].text, event.previous, event.arrival)))
         party = known_.of(event.carried[0].text)
         linked = [self.persons[name] for name in party.highest_first() if name in self.persons]
-        if any(self.repeats(person.events, event) for person in linked):
+        kept = event.carried[: len(event.carried) - left_out]
+        if any(self.repeats(person.events, event) for person in linked) or self.is_taken_back(event):
             self.outcome.counts["duplicates"] += 1
+            self.log[-1:] = [(each, latest) for _, latest in self.log[-1:] for each in self.as_repeat(event, kept)]
             return
         self.known = known_
         person = self.persons.setdefault(party.name.text, Person(party.name.text, self.zone, event.t))
@@ -145,6 +149,21 @@ class Oracle:
         self.outcome.counts.update({name: number for name, number in told.items() if number})
         self.outcome.conflicts += [(event.t, person.id, each.type, event.id) for each in event.carried[len(event.carried) - left_out :]]
         self.outcome.counts.update(self.take(person, event, [each for each in linked if each is not person]))
+
+    def as_repeat(self, event: Event, carried: Sequence[Identifier]) -> list[Event]:
+        """What a record that somebody has already is in a run without the merge that makes it so: it belongs to the highest of its
+        identifiers whose person has it, and links nothing. What repeats an alias is nothing there."""
+        for each in carried:
+            person = self.persons.get(self.known.of(each.text).name.text)
+            if person and self.repeats(person.events, event):
+                merged = event.type == "alias" and self.repeats([e for e in person.events if e.previous], event)
+                return [] if merged else [replace(event, carried=(each,), previous=None)]
+        return []
+
+    def is_taken_back(self, event: Event) -> bool:
+        """Whether it is an alias once more that was undone."""
+        ends = (event.id, event.carried[0].text, event.previous)
+        return event.previous is not None and any((each.id, each.carried[0].text, each.previous) == ends for each in self.taken_back)
 
     def repeats(self, events: Sequence[Event], event: Event) -> bool:
         return any(e.id == event.id and abs(e.t - event.t) < (self.plan.duplicates_ms or 0) for e in events)
@@ -164,11 +183,14 @@ class Oracle:
         self.latest = max(self.latest, event.t)
         return [name for name, is_so in told.items() if is_so]
 
-    def leave(self, lower: Person, event: Event, watermark: float) -> list[Event]:
-        """One who is no more leaves all segments; gives the history."""
+    def leave(self, lower: Person, event: Event, watermark: float, empty: bool = False) -> list[Event]:
+        """One who is no more leaves all segments, who never was as an `empty` person; gives the history."""
         self.pass_time(lower, max(event.t, watermark))
         lower.now = max(lower.clock, event.t)
-        for segment in [segment.id for segment in self.plan.segments if segment.id in lower.entered]:
+        left = [segment.id for segment in self.plan.segments if segment.id in lower.entered]
+        if empty:
+            lower.events, lower.held, lower.entered = [], {}, {}
+        for segment in left:
             self.tell(lower, segment, event.cause, leaves=True)
         del self.persons[lower.id]
         return lower.events
@@ -201,11 +223,11 @@ class Oracle:
         for person in [person for person in self.persons.values() if person.id in texts]:
             self.pass_time(person, before)
             if person.id not in aside.persons:
-                person.events, person.held = [], {}
-                self.leave(person, event, watermark)
+                self.leave(person, event, watermark, empty=True)
         for name in parted & aside.persons.keys():
             self.give_back(aside, aside.persons[name], event, before)
         self.known, self.undone = aside.known, aside.undone
+        self.taken_back += [past for past, _ in self.log if past.arrival in undone and two & {*aside.known.parties()}]
 
     def without(self, undone: frozenset[int]) -> Oracle:
         """Another that has met all before the event at hand, but for some aliases more."""

@@ -150,10 +150,15 @@ class Known:
         return self, len(carried) - 1
 
     def between(self, target: str, previous: str) -> frozenset[int]:
-        """The places of the merges between the persons that links alone make of two values."""
+        """The places of the merges between the persons that links alone make of two values; with none, and where the two are one person, of
+        those that made the latter another's."""
         bases = self.bases()
-        ends = {party_of(bases, target), party_of(bases, previous)}
-        return frozenset(merge.place for merge in self.merges if {party_of(bases, merge.target), party_of(bases, merge.previous)} == ends)
+        one, other = party_of(bases, target), party_of(bases, previous)
+        ends = {merge.place: (party_of(bases, merge.target), party_of(bases, merge.previous)) for merge in self.merges}
+        between = frozenset(place for place, pair in ends.items() if {*pair} == {one, other})
+        if between or one == other or previous not in self.of(target).texts:
+            return between
+        return frozenset(place for place, pair in ends.items() if pair[1] == other != pair[0])
 
 
 def rank(identifier: Identifier) -> int:

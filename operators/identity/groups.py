@@ -17,7 +17,8 @@ def name_in(group: Group, value: str) -> str | None:
 
 def group_name(group: Group, merges: Sequence[Merge]) -> str:
     """The name of a group: the highest-ranking; of several that which others were merged into, then the first that came."""
-    merged = {name_in(group, each.previous) for each in merges if each.undone is None}
+    ends = [(name_in(group, each.user), name_in(group, each.previous)) for each in merges if each.undone is None]
+    merged = {other for one, other in ends if one != other}
     return min(group, key=lambda name: (-group[name].rank, name in merged, group[name].came))
 
 
@@ -34,8 +35,8 @@ def parts(group: Group, merges: Sequence[Merge]) -> list[list[str]]:
 
 
 def undone(group: Group, merges: Sequence[Merge], user: str, previous: str) -> list[Merge]:
-    """The merges that undoing `previous` from `user` takes back, both names of the group: those between the two, else those by which
-    `previous` was merged into others."""
+    """The merges that undoing `previous` from `user` takes back, both names of the group: those between the two, also where links have made
+    them one since; else those by which `previous` was merged into others."""
     ends = [(name_in(group, each.user), name_in(group, each.previous), each) for each in merges if each.undone is None]
     between = [each for one, other, each in ends if {one, other} == {user, previous}]
-    return between or [each for _, other, each in ends if other == previous]
+    return between or [each for one, other, each in ends if other == previous and user != previous and one != other]

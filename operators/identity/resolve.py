@@ -148,7 +148,7 @@ def owner(row: Row, named: Person, event: Event) -> Person | None:
             return None
         p = found
     linked = {} if p.ties is None else p.ties.linked
-    if len(linked) > 1 or event.kind == "alias":
+    if event.kind == "alias" or (p.ties is not None and p.ties.is_merged):
         return None
     known = linked[p.id].known if linked else {}
     if user is not None and (p.rank != USER_ID or not (event.anonymous_id is None or event.anonymous_id in known)):

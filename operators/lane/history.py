@@ -7,11 +7,12 @@ that what should be gone is never more than what is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from operators.change import Past, Seen
 from operators.decode import storable
@@ -52,6 +53,22 @@ class Moving(NamedTuple):
 
     kept: Kept
     message_id: str
+
+
+class Once:
+    """Tells events that come again."""
+
+    def __init__(self, once_ms: int | None) -> None:
+        self._once_ms = once_ms
+        self._met: dict[str, list[int]] = {}
+
+    def is_new(self, row: Moving) -> bool:
+        """True where none was met of which this is a duplicate; from then on it is met."""
+        t, met = row.kept.t, self._met.setdefault(row.message_id, [])
+        if self._once_ms is not None and any(abs(t - other) < self._once_ms for other in met):
+            return False
+        met.append(t)
+        return True
 
 
 class History:
@@ -100,15 +117,22 @@ class History:
         self._added[key] = value
         return len(key) + len(value)
 
-    def has(self, person: str, event: Event, of: str | None = None) -> bool:
-        """True where the person has the event already; of a merged person, where those rows have it that are `of` somebody."""
+    def near(self, person: str, event: Event) -> list[Kept]:
+        """The rows of a person of which an event would be a duplicate; those that are shadowed too."""
         before = self._get(history_key(person, event.message_id)) if self._once_ms is not None else None
-        rows = [] if before is None else [row for row in _decode(before) if of is None or of == row.of]
-        return any(abs(event.t - row.t) < self._once_ms for row in rows)  # type: ignore[operator]  # None leaves no rows
+        rows = [] if before is None else _decode(before)
+        return [row for row in rows if abs(event.t - row.t) < self._once_ms]  # type: ignore[operator]  # None leaves no rows
 
-    def is_same(self, one: Moving, other: Moving) -> bool:
-        """True where two rows are one event that came twice."""
-        return self._once_ms is not None and one.message_id == other.message_id and abs(one.kept.t - other.kept.t) < self._once_ms
+    def has(self, person: str, event: Event) -> bool:
+        """True where the person has the event already."""
+        return any(not row.shadowed for row in self.near(person, event))
+
+    def once(self, rows: Iterable[Moving] = ()) -> Once:
+        """What tells the events that were not met yet; these were."""
+        met = Once(self._once_ms)
+        for row in rows:
+            met.is_new(row)
+        return met
 
     def take(self, person: str, watermark: int) -> list[Moving]:
         """Takes all events of a person out. Gives them by arrival, but for those that are older than the plan keeps."""
@@ -148,7 +172,7 @@ class History:
             number = kept.n or kept.number
             key = numbered_key(person, number, message_id) if self._once_ms is None else history_key(person, message_id)
             before = self._get(key)
-            row = kept if self.keeps else Kept(kept.t, kept.n, None, None, None, kept.watermark, kept.linked, kept.of, kept.number)
+            row = kept if self.keeps else replace(kept, kind=None, name=None, properties=None)
             try:
                 value = _encode([*([] if before is None else _decode(before)), row])
             except OverflowError:
@@ -221,6 +245,7 @@ class _Glance(msgspec.Struct, array_like=True, gc=False):
     joined: bool = False
     shadowed: bool = False
     source: str | None = None
+    came: int = -1
 
 
 _ONE_EVENT = b"\x91\x95\xcf"

@@ -110,9 +110,10 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
     history). `linked` says that it was another person's when it came, and was evaluated with the next that was not. Of a late event
     `watermark` is that of the lane when it came.
 
-    Of a merged person `of` is the name under which links alone would have it (empty: it is the record that merged, or was a copy there),
-    `number` its number of arrival there, and `joined` says whether it was linked there. One that is `shadowed` is a copy of what another
-    of the merged has: it counts once. `source` is that of the event, kept where it matters for what is known of the person."""
+    Of a merged person `of` is the name under which links alone had it when it came, and `came` its place in the order of arrival in the
+    lane. One that came before the person was merged has -1 there; `number` is its number of arrival with that one, and `joined` says
+    whether it was linked there. One that is `shadowed` is a copy of what another of the merged has: it counts once.
+    `source` is that of the event, kept where it matters for what is known of the person."""
 
     t: int
     n: int
@@ -126,6 +127,7 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
     joined: bool = False
     shadowed: bool = False
     source: str | None = None
+    came: int = -1
 
 
 def person_key(person: str) -> bytes:

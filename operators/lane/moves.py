@@ -59,7 +59,7 @@ class Moves:
         merge = self._merge(resolved, event) if event.kind == "alias" and event.previous_id is not None else None
         if merge is None and not resolved.links and not resolved.conflicts:
             return as_is(resolved)
-        if self._has(resolved, merge, event):
+        if self._has(resolved, merge, event, watermark):
             return None
         self._emit.counts.conflicts += len(resolved.conflicts)
         return self._one(resolved, merge, event, watermark)
@@ -89,12 +89,24 @@ class Moves:
             return None
         return Merge(kind, user, previous, event.message_id, event.t, evidence)
 
-    def _has(self, resolved: Resolved, merge: Merge | None, event: Event) -> bool:
-        """Whether somebody whom an event makes one has it already."""
-        if any(self._history.has(each.person.id, event, each.name if is_merged(each.person) else None) for each in resolved.places):
-            return True
-        ties = [p.ties for p in resolved.persons if p.ties is not None]
-        return merge is not None and any(each.source == event.message_id for tie in ties for each in tie.merges)
+    def _has(self, resolved: Resolved, merge: Merge | None, event: Event, watermark: int) -> bool:
+        """Whether somebody whom an event makes one has it already, or has undone it."""
+        for each in resolved.ids:
+            found = place(self._people.row, each.value)
+            if found is not None and self._history.has(found.person.id, event):
+                if is_merged(found.person):
+                    # Should they be parted again, it is of whom it would have been of then; its links stay unmade.
+                    self.merges.add(found.person, event, 0, watermark, Brought([], 0, 0, found.name))
+                return True
+        if merge is None:
+            return False
+        other = place(self._people.row, merge.previous)
+        persons = [*resolved.persons, *([] if other is None else [other.person])]
+        undone = [each for p in persons if p.ties is not None for each in p.ties.merges if each.undone is not None]
+        again = (merge.source, merge.user, merge.previous)
+        return any((each.source, each.user, each.previous) == again for each in undone) or (
+            other is not None and self._history.has(other.person.id, event)
+        )
 
     def _one(self, resolved: Resolved, merge: Merge | None, event: Event, watermark: int) -> Settled:
         if merge is None and not resolved.links:
@@ -148,4 +160,4 @@ def as_is(resolved: Resolved) -> Settled:
 
 def is_merged(p: Person) -> bool:
     """True where merges lie over what links have made one."""
-    return p.ties is not None and len(p.ties.linked) > 1
+    return p.ties is not None and p.ties.is_merged

@@ -170,6 +170,48 @@ def test_links_go_on_under_a_merge() -> None:
     assert same(run.store) == same(never.store)
 
 
+def test_what_one_of_the_merged_has_already_links_nobody() -> None:
+    again = record(4, "Login", "u", "tab", id="A0")
+    run = ran([*TWO, again, record(5, anonymous="tab")])
+    assert {id: p.count for id, p in persons(run.store).items()} == {"u": 5 - 1, "tab": 1}
+    assert run.counts["duplicates"] == 1
+
+
+def test_a_copy_is_there_again_for_whom_it_is_no_copy_alone() -> None:
+    given = [*TWO, record(4, user="u", id="A0"), record(5, user="v", id="A0"), record(6, "B", user="u")]
+    run = ran([*given, says("unmerge", 7, "u", "v")])
+    assert same(run.store) == same(ran([each for each in given if each["type"] != "alias"]).store)
+    assert run.counts["duplicates"] == 2
+
+
+def test_an_unmerge_leaves_the_other_merges_of_the_same_person_with_it() -> None:
+    given = [says("alias", 0, "u", "a"), says("alias", 1, "v", "a"), record(2, "B", "u", "a"), says("unmerge", 3, "v", "a")]
+    run = ran(given)
+    assert [id for id, _ in read_history(run.store, "u")] == ["alias0", "B2"]
+    assert set(persons(run.store)) == {"u"}
+
+
+@pytest.mark.parametrize(("user", "previous"), [("c", "a"), ("c", "b"), ("b", "a")])
+def test_those_who_stay_merged_are_as_if_the_one_merge_had_never_been(user: str, previous: str) -> None:
+    first = {"b": says("alias", 13, "b", "a"), "c": says("alias", 13, "c", "a")}[user if previous == "a" else "c"]
+    then = says("alias", 16, "c", "b")
+    before, between, after = (
+        [record(at + each, user=id) for each, id in enumerate(ids, 1)] for at, ids in ((0, "cbabca"), (13, "ab"), (16, "cbabca"))
+    )
+    undone = then if previous == "b" else first
+    every = [*before, first, *between, then, *after]
+    never = ran([each for each in every if each is not undone])
+    run = ran([*every, says("unmerge", 30, undone["userId"], undone["previousId"])])
+    assert same(run.store) == same(never.store)
+    assert len(persons(run.store)) == 2
+
+
+def test_who_were_linked_since_are_as_if_they_had_never_been_merged() -> None:
+    given = [*TWO[:3], record(3, anonymous="a"), says("alias", 4, "v", "a"), record(5, anonymous="a"), record(6, "Login", "v", "a")]
+    run = ran([*given, says("unmerge", 7, "v", "a")])
+    assert same(run.store) == same(ran([each for each in given if each["type"] != "alias"]).store)
+
+
 @pytest.mark.parametrize("settings", [{"history": "none"}, {"duplicates": "off"}, {"history": "none", "duplicates": "off"}])
 def test_with_less_history_it_works_as_far_as_that_goes(settings: dict[str, Any]) -> None:
     run = ran([*TWO, record(4, user="v"), says("unmerge", 5, "u", "v"), record(6, user="v"), record(7, user="u")], settings=settings)
@@ -184,10 +226,11 @@ def test_with_less_history_it_works_as_far_as_that_goes(settings: dict[str, Any]
 
 
 def same(store: Store) -> dict[str, Any]:
-    """Of each person all that is not told by what it was sent, but for the clock, which an unmerge moves; and its history."""
+    """Of each person all that is not told by what it was sent, but for the clock, which an unmerge moves; and its history, but for the
+    places in the log."""
     found = {}
     for id, p in persons(store).items():
-        history = [(name, each) for name, each in read_history(store, id)]
+        history = [(name, msgspec.structs.replace(each, came=-1, number=0, joined=False)) for name, each in read_history(store, id)]
         found[id] = (p.count, p.members, p.slots, p.traits, p.entered, sorted(p.heap), p.rank, linked_in(p).known.keys(), history)
     return found
 
