@@ -31,6 +31,7 @@ from operators.lane.rocks import open_live
 from operators.lane.store import Store
 from operators.lane.traces import Traces, as_kept, find, read_traces
 from operators.language.calls.held import HIDDEN
+from operators.survive import source_of
 from schemas.errors import UnavailableError, UsageError
 from schemas.person import RANK_NAMES, USER_ID, Person
 
@@ -101,7 +102,7 @@ def _lane(lane: InLane) -> dict[str, Any]:
         "identifiers": [_fields(each) for each in identifiers_of(p)],
         "conflicts": [_fields(each) for each in conflicts_of(p)],
         "merges": [_fields(each) for each in merges_of(p)],
-        "traits": {name: {"value": value, "time": format_instant(t)} for name, (t, value, *_) in sorted(p.traits.items())},
+        "traits": {name: _trait(p, kept) for name, kept in sorted(p.traits.items())},
         "segments": [{"segment": id, "since": format_instant(since)} for id, since in _members(traces)],
         "triggers": [format_instant(t) for t in p.sent],
         "campaigns": {entry: format_instant(t) for entry, t in sorted(p.entries.items())},
@@ -119,10 +120,20 @@ def _members(traces: Traces) -> list[tuple[str, int]]:
     return sorted(each for each in named if not each[0].startswith(HIDDEN))
 
 
+def _trait(p: Person, kept: list[Any]) -> dict[str, Any]:
+    """A trait, with the last words of other sources where more than one has spoken of it."""
+
+    def told(t: int, value: Any, source: int = 0) -> dict[str, Any]:
+        name = source_of(p, source)
+        return {"value": value, "time": format_instant(t)} | ({} if name is None else {"source": name})
+
+    return told(*kept[:3]) | ({"others": [told(*word) for word in kept[3]]} if len(kept) > 3 else {})
+
+
 def _event(message_id: str, kept: Kept) -> dict[str, Any]:
     told = {"time": format_instant(kept.t), "number": kept.n, "message_id": message_id, "kind": kept.kind, "name": kept.name}
     more = {"of": kept.of, "shadowed": True} if kept.shadowed else {} if kept.of is None else {"of": kept.of}
-    return told | {"properties": kept.properties or {}} | more
+    return told | {"properties": kept.properties or {}} | ({"source": kept.source} if kept.source is not None else {}) | more
 
 
 def _pair(each: Candidate) -> dict[str, Any]:

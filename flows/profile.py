@@ -24,17 +24,29 @@ from operators.lane.live import Live, Onlooker, read_live
 from operators.language.calls.held import HIDDEN
 from operators.plan.checked import Plan
 from operators.profile import Consented, Suppressed, consents_of, suppressions_of
+from operators.survive import differing, source_of
 from schemas.person import RANK_NAMES, Person
 
 RECENT = 20
 """Events shown, unless asked for another number."""
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What another source last said of a trait, and when; the source is None where its events tell none."""
+
+    source: str | None
+    value: Any
+    time: str
+
+
 class Trait(msgspec.Struct, frozen=True):
-    """A trait's value, and the time of the event that it came with."""
+    """A trait's value, with the time and the source of the event that it came with; `others` are the values of other sources that differ
+    from it."""
 
     value: Any
     time: str
+    source: str | None = None
+    others: list[Said] = []
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -122,7 +134,7 @@ def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: 
         format_instant(known.clock),
         format_instant(live.now),
         known.count,
-        {name: Trait(value, format_instant(t)) for name, (t, value) in sorted(known.traits.items()) if value is not None},
+        {name: trait for name in sorted(known.traits) if (trait := _trait(known, name)).value is not None or trait.others},
         _segments(live, onlooker),
         [format_instant(t) for t in known.sent],
         {entry: format_instant(t) for entry, t in sorted(known.entries.items())},
@@ -133,6 +145,13 @@ def read_profile(state: Path, person: str, plan: Plan | None = None, *, recent: 
         consents_of(known, () if plan is None else [topic.id for topic in plan.topics if topic.required]),
         suppressions_of(known),
     )
+
+
+def _trait(p: Person, name: str) -> Trait:
+    kept = p.traits[name]
+    source = source_of(p, kept[2] if len(kept) > 2 else 0)
+    others = [Said(source, value, format_instant(t)) for t, value, source in differing(p, name)]
+    return Trait(kept[1], format_instant(kept[0]), source, others)
 
 
 def identifiers_of(p: Person) -> list[Known]:
@@ -194,25 +213,34 @@ def show(profile: Profile, out: Console) -> None:
     if profile.conflicts:
         left = [(each.identifier, each.time, f"not linked: one {each.limit} too many, by {each.message_id}") for each in profile.conflicts]
         _section(out, "Identifiers of others", left, "")
-    _section(out, "Traits", [(name, trait.time, _value(trait.value)) for name, trait in profile.traits.items()], "none")
+    several = len({trait.source for trait in profile.traits.values()} | {each.source for t in profile.traits.values() for each in t.others})
+    traits = [row for name, trait in profile.traits.items() for row in _told(name, trait, tell=several > 1)]
+    _section(out, "Traits", traits, "none")
     if profile.consents:
         _section(out, "Consents", consent_rows(profile.consents), "")
     if profile.suppressions:
         _section(out, "Suppressions", suppression_rows(profile.suppressions), "")
     rows = [
-        (each.segment, f"since {each.since}", ", ".join(f"{text} = {_value(v)}" for text, v in each.values.items()))
+        (each.segment, f"since {each.since}", ", ".join(f"{text} = {value_text(v)}" for text, v in each.values.items()))
         for each in profile.segments
     ]
     _section(out, f"Segments at {profile.at}", rows, "in none")
     sent = [(campaign, time, "") for campaign, time in profile.entered_campaigns.items()]
     _section(out, "Campaigns entered", sent, "none")
-    events = [(each.time, each.name or each.kind, _value(each.properties) if each.properties else "") for each in profile.recent]
+    events = [(each.time, each.name or each.kind, value_text(each.properties) if each.properties else "") for each in profile.recent]
     _section(out, "Newest events", events, "none kept", cut=True)
+
+
+def _told(name: str, trait: Trait, *, tell: bool) -> list[tuple[str, str, str]]:
+    """A trait, below it what others say; `tell` says that the sources are to be told."""
+    source = f"  ({trait.source or 'no source'})" if tell else ""
+    others = [("", each.time, f"{value_text(each.value)}  ({each.source or 'no source'} differs)") for each in trait.others]
+    return [(name, trait.time, f"{value_text(trait.value)}{source}"), *others]
 
 
 def _why(merge: Merged) -> str:
     """Why two are one, or are no more."""
-    evidence = f" {_value(merge.evidence)}" if merge.evidence else ""
+    evidence = f" {value_text(merge.evidence)}" if merge.evidence else ""
     return f"{merge.kind} {merge.message_id}{evidence}{f', undone by {merge.undone}' if merge.undone else ''}"
 
 
@@ -230,10 +258,10 @@ def _section(out: Console, title: str, rows: list[tuple[str, str, str]], nothing
     out.print(table)
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value as JSON, strings bare.
 
-    >>> _value("gold"), _value(None), _value({"a": 1})
+    >>> value_text("gold"), value_text(None), value_text({"a": 1})
     ('gold', 'null', '{"a":1}')
     """
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -9,7 +9,7 @@ history goes. The transitions that are due have the plan as their cause; a perso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -32,17 +32,19 @@ if TYPE_CHECKING:
 
 class Layout(msgspec.Struct, array_like=True, frozen=True):
     """What the numbers in a person mean: by number the id and version of each segment, and of each slot what it keeps of which events and
-    what comparisons need of that. `zone` and `history` (how long it is kept, in ms; None: not at all) are the plan's."""
+    what comparisons need of that. `zone`, `history` (how long it is kept, in ms; None: not at all) and `survivorship` are the plan's."""
 
     plan: str
     zone: str
     segments: tuple[tuple[str, str], ...]
     slots: tuple[tuple[str, str], ...]
     history: int | None = None
+    survivorship: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
 
     def means(self, other: Layout) -> bool:
         """True where a person of the other layout is one of this as it is."""
-        return (self.zone, self.segments, self.slots) == (other.zone, other.segments, other.slots)
+        mine, its = ((each.zone, each.segments, each.slots, each.survivorship) for each in (self, other))
+        return mine == its
 
 
 class Past(NamedTuple):
@@ -71,7 +73,19 @@ class History(Protocol):
 def layout_of(plan: Plan, rules: Rules) -> Layout:
     """The layout of the persons that these rules make."""
     segments = tuple((rule.id, rule.version) for rule in rules.rules)
-    return Layout(plan.version, plan.timezone, segments, tuple(map(kept_by, rules.slots)), plan.history_ms)
+    return Layout(
+        plan.version, plan.timezone, segments, tuple(map(kept_by, rules.slots)), plan.history_ms, tuple(sorted(plan.survivorship.items()))
+    )
+
+
+def contested(old: Iterable[tuple[str, str | tuple[str, ...]]], new: Mapping[str, str | tuple[str, ...]]) -> list[str]:
+    """The traits of which another word may count under a changed plan.
+
+    >>> contested([("tier", ("crm",)), ("vip", "strictest")], {"tier": ("crm", "web"), "vip": "strictest"})
+    ['tier']
+    """
+    before = dict(old)
+    return sorted(name for name in before.keys() | new.keys() if before.get(name) != new.get(name))
 
 
 def kept_by(slot: Slot) -> tuple[str, str]:
@@ -123,6 +137,7 @@ class Change:
         self.conditions = frozenset(rule.no for rule in rules.rules if rule.hidden and rule.id not in before)
         reaches = [slot.reach() for slot in rules.slots if slot.no in self.fresh]
         self.reach = None if None in reaches else max(filter(None, reaches), default=None)
+        self.traits = contested(old.survivorship, plan.survivorship)
         self.filler = compile_rules(plan.segments, ZoneInfo(plan.timezone), about, only=self.fresh) if self.fresh else None
 
     def adopt(self, stage: PersonStage, p: Person, history: History, watermark: int, emit: Emit) -> None:
@@ -138,7 +153,7 @@ class Change:
             p.members |= {no: entry for no, entry in members.items() if no in self.conditions}
         stage.arm(p)
         stage.advance(p, now, emit, only=self.same)
-        stage.take_effect(p, now, self.dirty, gone, self.plan, emit)
+        stage.take_effect(p, now, self.dirty | stage.survive.anew(p, self.traits), gone, self.plan, emit)
 
     def _slots(self, p: Person, history: History) -> None:
         filled, now = new_person(p.id), p.clock

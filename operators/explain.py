@@ -119,7 +119,7 @@ class Explain:
         if turn is not None and (turn.entered != (entry is not None) or (entry is not None and turn.at != entry)):
             turn = None
         since = entry if entry is not None or turn is None else turn.at
-        evidence = Evidence(past, seen.now, self.zone)
+        evidence = Evidence(past, seen.now, self.zone, self.plan.survivorship)
         rule = self._parts(seen, evidence, kept_from).of(self.segment)
         return Explanation(entry is not None, since, turn, rule, self._ahead(seen))
 

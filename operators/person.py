@@ -6,12 +6,11 @@ first every boundary before the event, each at its own instant, then the event, 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from operators.clean.companions import RAW
 from operators.consent import ACTS, keep, take
 from operators.decide import Decide
 from operators.emit import Emit
@@ -19,6 +18,7 @@ from operators.instants import EARLIEST
 from operators.language.compile import compile_rules
 from operators.language.feeds import Rule, Rules, bring
 from operators.profile import profile_of
+from operators.survive import Survive
 from schemas.consent import Act
 from schemas.event import Event
 from schemas.person import SLOT_BITS, SLOT_MASK, Person
@@ -34,6 +34,7 @@ class PersonStage:
 
     def __init__(self, plan: Plan) -> None:
         self.rules: Rules = compile_rules(plan.segments, ZoneInfo(plan.timezone), about_of(plan))
+        self.survive = Survive(plan.survivorship, self.rules.traits)
         self.decide = Decide(plan, self.rules)
         self._profiles = plan.profiles
         self.timers = list({timer.no: timer for rule in self.rules.rules for timer in rule.timers}.values())
@@ -65,7 +66,7 @@ class PersonStage:
             dirty |= touched | self._bring(p, past, now)
         p.count += 1
         if event.kind == "identify":
-            dirty |= self._traits(p, event)
+            dirty |= self.survive.identify(p, event)
         elif event.name in ACTS and take(p, event):
             dirty |= self.rules.consents
         if event.name is not None:
@@ -81,7 +82,7 @@ class PersonStage:
         dirty = 0
         for n, event, *_ in past:
             if event.kind == "identify":
-                dirty |= self._traits(p, event)
+                dirty |= self.survive.identify(p, event)
             elif event.name in ACTS and take(p, event):
                 dirty |= self.rules.consents
             if event.name is not None:
@@ -147,7 +148,7 @@ class PersonStage:
     def inherit(self, p: Person, other: Person) -> int:
         """Takes over what is known of a person that becomes part of this one, beside its events: traits by their times, the later arrival
         being the other's, acts of consent, and what it was sent and entered. Gives the mask of the rules whose truth may have changed."""
-        dirty = self._inherited(p, other.traits) | self.permit(p, other.acts)
+        dirty = self.survive.inherit(p, other) | self.permit(p, other.acts)
         if other.sent:
             p.sent = sorted([*p.sent, *other.sent])[-self.decide.most :] if self.decide.most else []
         for place, entry in other.entries.items():
@@ -206,35 +207,6 @@ class PersonStage:
                 state[0] = None
                 dirty |= slots[no].fire(p, state, now)
         return dirty
-
-    def _traits(self, p: Person, event: Event) -> int:
-        """Takes the traits of an identify event over; gives the rules that read one that changed."""
-        dirty, t, brought = 0, event.t, event.properties
-        for name, value in brought.items():
-            dirty |= self._take(p, name, t, value, brought)
-        return dirty
-
-    def _inherited(self, p: Person, traits: dict[str, list[Any]]) -> int:
-        """Takes traits over that are no older than the person's; gives the rules that read one that changed."""
-        dirty = 0
-        for name, (t, value) in traits.items():
-            dirty |= self._take(p, name, t, value, traits)
-        return dirty
-
-    def _take(self, p: Person, name: str, t: int, value: Any, brought: Container[str]) -> int:
-        """Takes a trait over that is no older than the person's. The raw value beside it comes and goes with it."""
-        traits, masks = p.traits, self.rules.traits
-        if name.endswith(RAW) and (of := traits.get(name[: -len(RAW)])) is not None and of[0] > t:
-            return 0
-        kept = traits.get(name)
-        if kept is not None and t < kept[0]:
-            return 0
-        traits[name] = [t, value]
-        raw = name + RAW
-        if raw in traits and raw not in brought:
-            del traits[raw]
-            return masks.get(name, 0) | masks.get(raw, 0)
-        return masks.get(name, 0)
 
     def _evaluate(self, p: Person, now: int, dirty: int, event: Event | None, emit: Emit, plan: str | None = None, only: int = -1) -> bool:
         """Computes the rules of the mask and those that refer to what changes, of these the ones of the mask `only`; true where a segment

@@ -109,7 +109,8 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     the state of each slot that an event has reached: its first item is the instant for which the slot stands in `heap`, 0 where it does
     not. `heap` is a binary heap of `instant << SLOT_BITS | slot`. `armed` is the person's entry in the lane's timer index (None: none).
     `members` gives the time of entry of each segment that the person is in, by its number in the plan. `traits` gives `[time, value]`, the
-    value None where the trait was taken away. `sent` are the times of the last triggers, ascending, as many as the caps look at; `entries`
+    value None where the trait was taken away, and more where several sources spoke of it, as `operators.survive` says; `sources` are these
+    by number. `sent` are the times of the last triggers, ascending, as many as the caps look at; `entries`
     the last entry by campaign (and key). `layout` is the number of the layout by which the numbers of slots and segments are told.
     `entered` gives the days of the last entries into each segment, by its number, packed as `operators.entries` says. `rank` is that of
     `id`, the highest that it was met with (0: not known), `came` its place in the order of arrival. `ties` is None where nothing else is
@@ -134,6 +135,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     came: int = -1
     ties: Ties | None = None
     acts: list[Act] = []
+    sources: list[str | None] = []
 
     @property
     def to(self) -> str | None:

@@ -194,6 +194,35 @@ Clean = Annotated[
 ]
 
 
+MOST_LISTED = 8
+"""So many sources of a trait can be listed."""
+
+
+def _survivorship(value: object) -> object:
+    if value in ("recent", "strictest"):
+        return value
+    if not isinstance(value, list) or not all(isinstance(source, str) for source in value):
+        raise ValueError(f"survivorship must be recent, strictest, or a list of sources such as [crm, web]; got {_told(value)}")
+    if not 0 < len(value) <= MOST_LISTED:
+        raise ValueError(f"a list of sources must have 1 to {MOST_LISTED} of them; got {len(value)}")
+    return value
+
+
+Surviving = Annotated[
+    str | list[str],
+    BeforeValidator(_survivorship),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["recent", "strictest"]},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_LISTED, "uniqueItems": True},
+            ],
+            "examples": ["recent", "strictest", ["crm", "web"]],
+        }
+    ),
+]
+
+
 class CapFile(PlanModel):
     """A frequency cap."""
 
@@ -299,6 +328,13 @@ class PlanFile(PlanModel):
     profiles: Annotated[
         Switch, Field(description="Whether the unified profile of a person is put out each time that it changes, as the stream `profiles`.")
     ] = False
+    survivorship: Annotated[
+        dict[str, Surviving],
+        Field(
+            description="Which value of a trait counts where sources differ: `recent` (unless said otherwise), `strictest`, or that of the "
+            "first of these sources that has one."
+        ),
+    ] = {}
     caps: Annotated[list[CapFile], Field(max_length=100, description="Frequency caps; all of them hold.")] = []
     topics: Annotated[
         dict[str, TopicEntry],

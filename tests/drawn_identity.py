@@ -15,7 +15,7 @@ from operators.language.nodes import Call
 from operators.language.parse import rule
 from tests.dice import Dice
 from tests.drawn_rules import rules, segments
-from tests.drawn_streams import ACTS, BASE_MS, Palette, lines, palette_of, stamp
+from tests.drawn_streams import ACTS, BASE_MS, Palette, lines, palette_of, stamp, survivorship
 from tests.oracle_calls import parts
 from tests.strategies import Scenario
 
@@ -74,6 +74,7 @@ def met(dice: Dice, merging: Sequence[int] = (0, 0, 1, 1, 2)) -> Scenario:
         "duplicates": dice.pick(("7d", "7d", "5s", "off")),
         "identity": dice.pick(IDENTITIES),
         "clean": "off",
+        "survivorship": survivorship(dice),
     }
     until = start + 500 * (dice.below(105) - 4) if dice.chance(2) else None
     logged = dice.pick((None, None, None, None, None, None, start + 5000, start - 290_000))
@@ -110,21 +111,25 @@ def people(dice: Dice) -> list[dict[str, Any]]:
     return made
 
 
-def scenario_of(made: dict[str, str], records: Sequence[dict[str, Any]], lateness: str) -> Scenario:
+def settled(dice: Dice) -> dict[str, Any]:
+    return {"lateness": dice.pick(("10s", "0s", "60s")), "survivorship": survivorship(dice)}
+
+
+def scenario_of(made: dict[str, str], records: Sequence[dict[str, Any]], told: dict[str, Any]) -> Scenario:
     written = [json.dumps(record, ensure_ascii=False).encode() for record in records]
-    return Scenario(made, written, BASE_MS + 30_000, settings={"lateness": lateness})
+    return Scenario(made, written, BASE_MS + 30_000, settings=told)
 
 
 def shuffled(dice: Dice) -> list[Scenario]:
     """A plan, and the same records in three orders; no limit is broken and nothing comes twice."""
-    made, records, lateness = of_events(segments(dice, 6)), people(dice), dice.pick(("10s", "0s", "60s"))
+    made, records, told = of_events(segments(dice, 6)), people(dice), settled(dice)
     orders = (sorted(records, key=lambda record: str(record["timestamp"])), records, dice.shuffled(records))
-    return [scenario_of(made, order, lateness) for order in orders]
+    return [scenario_of(made, order, told) for order in orders]
 
 
 def merged_in_vain(dice: Dice) -> tuple[Scenario, Scenario]:
     """A stream in which two are merged and parted again, and the same stream in which they never were; both go on for a while."""
-    made, records, lateness = segments(dice, 6), people(dice), dice.pick(("10s", "0s", "60s"))
+    made, records, told = segments(dice, 6), people(dice), settled(dice)
     records = sorted(records, key=lambda record: str(record["timestamp"])) if dice.chance(5) else records
     ids = [record.get("userId") or record["anonymousId"] for record in records]
     pair, place, latest = (
@@ -138,4 +143,4 @@ def merged_in_vain(dice: Dice) -> tuple[Scenario, Scenario]:
         record | {"messageId": f"after{i}", "timestamp": stamp(21_000 + 500 * i)} for i, record in enumerate(dice.shuffled(records)[:5])
     ]
     merged = [*records[:place], alias | pair, *records[place:], unmerge | pair, *after]
-    return scenario_of(made, merged, lateness), scenario_of(made, [*records, *after], lateness)
+    return scenario_of(made, merged, told), scenario_of(made, [*records, *after], told)

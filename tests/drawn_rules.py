@@ -202,7 +202,7 @@ class Rules:
         return f"has({self.value()})"
 
     def bare(self) -> str:
-        return self.one(self.value, lambda: self.pick("trait.vip", "everyone", *self.computed("b")))
+        return self.one(self.value, lambda: self.pick("trait.vip", "trait.vip", "trait.vip_raw", "everyone", *self.computed("b")))
 
     def method(self) -> str:
         text = self.value() + self.pick("", "", ".lower()")

@@ -121,6 +121,9 @@ ACTS = (
     *("Email Bounced", "Email Verified"),
 )
 TOPICS: tuple[Any, ...] = ("news", "news", "news", "offers", None, "", 5, True, ["news", "offers"], ["news", None], [])
+SOURCES = (None, None, "web", "web", "crm", "app")
+POLICIES: tuple[Any, ...] = ("recent", "strictest", "strictest", ["crm"], ["crm", "web"], ["app", "none", "web"], ["none"])
+
 SCORES = (0.5, 0.25, 1, 0, 0.75, 1.5, -1, True, "1", None)
 PERSONS = (*({"userId": "u1"},) * 5, {"userId": "u2"}, {"userId": "ü"}, {"anonymousId": "a1"}, {"userId": "u1", "anonymousId": "a1"})
 
@@ -142,7 +145,13 @@ class Palette:
         made = self.properties()
         made |= {"email": self.dice.pick(ADDRESSES)} if self.dice.chance(3) else {}
         made |= {"timezone": self.dice.pick(TIME_ZONES)} if self.dice.chance(3) else {}
-        return made | ({"vip": self.dice.pick((True, False, 1, None))} if self.dice.chance(3) else {})
+        made |= {"vip": self.dice.pick((True, False, 1, None, "no", "subscribed"))} if self.dice.chance(3) else {}
+        return made | ({"vip_raw": self.dice.pick((True, "a", None))} if self.dice.chance(2) else {})
+
+    def source(self) -> dict[str, Any]:
+        """What a record says of where it comes from."""
+        source = self.dice.pick(SOURCES)
+        return {} if source is None else {"context": {"library": {"name": source}}}
 
     def act(self) -> dict[str, Any]:
         """What an event tells of consent, or of what came of a mail."""
@@ -167,13 +176,18 @@ class Palette:
             told = {"properties": None if self.dice.chance(1) else self.properties()}
             return {"type": type_, "event": self.dice.pick(self.names)} | told
         if type_ in ("identify", "group"):
-            return {"type": type_, "traits": self.traits()}
+            return {"type": type_, "traits": self.traits(), **self.source()}
         name: dict[str, Any] = self.dice.pick(({}, {"name": "a"}, {"name": "b", "category": "a"}))
         return {"type": type_, "properties": self.properties() | self.dice.pick(({}, {"name": "x"})), **name}
 
     def record(self) -> dict[str, Any]:
         """A record, but for when and which."""
         return self.body() | self.dice.pick(self.persons)
+
+
+def survivorship(dice: Dice) -> dict[str, Any]:
+    """Which value counts, of some traits."""
+    return {name: dice.pick(POLICIES) for name in ("x", "y", "d", "l", "email", "timezone", "vip") if dice.chance(3)}
 
 
 def palette_of(dice: Dice) -> Palette:

@@ -83,7 +83,8 @@ def placed(record: dict[str, Any], arrival: int, t: int, receipt: int | None, ru
     name, person = record["event"] if type_ == "track" else NAMES.get(type_), record.get("userId") or record["anonymousId"]
     at, ids = known(receipt, t) if clamped else t, (own or made, own or "made")
     previous = rules.previous(record) if type_ in ("alias", "unmerge") else None
-    return Event(at, arrival, name, type_, person, *ids, properties, clamped, rules.carried(record), previous)
+    source = ((record.get("context") or {}).get("library") or {}).get("name")
+    return Event(at, arrival, name, type_, person, *ids, properties, clamped, rules.carried(record), previous, source)
 
 
 class Oracle:
@@ -144,7 +145,7 @@ class Oracle:
             self.log[-1:] = [(each, latest) for _, latest in self.log[-1:] for each in self.as_repeat(event, kept)]
             return
         self.known = known_
-        person = self.persons.setdefault(party.name.text, Person(party.name.text, self.zone, event.t))
+        person = self.persons.setdefault(party.name.text, self.stranger(party.name.text, event.t))
         told = {"conflicts": left_out, "linked": len(linked) - (person in linked)}
         self.outcome.counts.update({name: number for name, number in told.items() if number})
         self.outcome.conflicts += [(event.t, person.id, each.type, event.id) for each in event.carried[len(event.carried) - left_out :]]
@@ -164,6 +165,9 @@ class Oracle:
         """Whether it is an alias once more that was undone."""
         ends = (event.id, event.carried[0].text, event.previous)
         return event.previous is not None and any((each.id, each.carried[0].text, each.previous) == ends for each in self.taken_back)
+
+    def stranger(self, id_: str, clock: int) -> Person:
+        return Person(id_, self.zone, clock, policies=self.plan.survivorship)
 
     def repeats(self, events: Sequence[Event], event: Event) -> bool:
         return any(e.id == event.id and abs(e.t - event.t) < (self.plan.duplicates_ms or 0) for e in events)
@@ -240,7 +244,7 @@ class Oracle:
 
     def give_back(self, aside: Oracle, person: Person, event: Event, before: float) -> None:
         """Brings a person of the run without the merge to now, and tells what is otherwise than it was last told."""
-        was = self.persons.get(person.id, Person(person.id, self.zone, person.clock))
+        was = self.persons.get(person.id, self.stranger(person.id, person.clock))
         aside.pass_time(person, before)
         aside.evaluate(person, max(person.clock, event.t), None)
         person.clock = person.now

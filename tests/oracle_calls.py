@@ -11,7 +11,7 @@ import json
 import math
 import operator as o
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from fractions import Fraction
@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from operators.language import nodes as n
 from tests.oracle_consent import consents
 from tests.oracle_identity import Identifier
+from tests.oracle_traits import traits_of
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d(?P<clock>[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,6 +51,7 @@ class Event:
     """The identifiers that count, the highest first."""
     previous: str | None = None
     """Of an alias or unmerge: the other person."""
+    source: str | None = None
 
 
 @dataclass
@@ -69,6 +71,8 @@ class Person:
     held: dict[str, int] = field(default_factory=dict)
     admitted: dict[tuple[str, str], int] = field(default_factory=dict)
     sent: list[int] = field(default_factory=list)
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    """The plan's survivorship."""
 
     def value(self, rule: n.Node) -> Any:
         return NODES[type(rule)](rule, self)
@@ -87,8 +91,8 @@ class Person:
         return named(event, names) and (where is None or self.inside(event.properties, where) is True)
 
     def traits(self) -> dict[str, Any]:
-        """The latest word on each; null takes one away."""
-        return {name: value for e in self.events if e.type == "identify" for name, value in e.properties.items()}
+        """The value that counts of each; null takes one away."""
+        return traits_of([e for e in self.events if e.type == "identify"], self.policies)
 
     def matching(self, names: Sequence[str], where: n.Node | None) -> list[Event]:
         """The events of these names of the whole history, by time, then arrival."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.dice import Dice, drawn
 from tests.drawn_rules import SPANS, Rules, rules
 from tests.drawn_rules import segments as segments_of
-from tests.drawn_streams import BASE_MS, STARTS, greeting, stamp
+from tests.drawn_streams import BASE_MS, STARTS, greeting, stamp, survivorship
 from tests.drawn_streams import lines as lines_of
 
 __all__ = ["BASE_MS", "Scenario", "batch_sizes", "lines", "readable", "scenario", "scenarios", "segments", "sizes", "stamp"]
@@ -66,6 +66,7 @@ def plan_settings(dice: Dice) -> dict[str, Any]:
         "duplicates": dice.pick(("7d", "5s", "off")),
         "history": dice.pick(("400d", "10s", "none")),
         "timezone": dice.pick(("UTC", "UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo")),
+        "survivorship": survivorship(dice),
         "identity": "off",  # the oracle takes a userId, else an anonymousId, for the person
     }
 

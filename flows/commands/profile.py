@@ -1,4 +1,4 @@
-"""`beckon profile show`: what is known of one person."""
+"""`beckon profile show`, `discrepancies`: what is known of one person, and where sources differ."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from flows.commands.console import Json, out, write_json
+from flows.commands.console import Json, err, out, say, write_json
 from flows.settings import read_settings
+from flows.stop import install_signal_handlers, stop
 
 EXAMPLE = "beckon profile show anna --plan deploy/shop --state out/state"
+DISCREPANCIES_EXAMPLE = "beckon profile discrepancies --plan deploy/shop --state out/state --trait email"
 
 profile = typer.Typer(help="Look at persons.", no_args_is_help=True)
 
@@ -37,3 +39,31 @@ def show(
         write_json(msgspec.to_builtins(found))
     else:
         profiles.show(found, out())
+
+
+@profile.command(epilog=f"Example:\n\n$ {DISCREPANCIES_EXAMPLE}")
+def discrepancies(
+    state: Annotated[Path | None, typer.Option(help="The state folder of the job, which may be running.", show_default="out/state")] = None,
+    plan: Annotated[Path | None, typer.Option(help="The folder of the plan: says which value counts.")] = None,
+    trait: Annotated[str | None, typer.Option(help="This trait alone.", show_default="all")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many to list, by person and trait; all are counted.")] = 100,
+    json: Json = False,
+) -> None:
+    """List the traits on which sources differ: the value that counts, and what others say."""
+    install_signal_handlers()
+    from flows import discrepancies as differences
+    from flows.plan_folder import open_plan
+
+    settings = read_settings()
+    folder = plan or settings.plan
+    checked = None if folder is None else open_plan(folder)
+    with err().status("reading the state"):
+        found = differences.read_discrepancies(
+            state or settings.state or Path("out/state"), checked, trait=trait, limit=limit, halted=stop.is_set
+        )
+    if found is None:
+        say("stopped: the state was not read to its end")
+    elif json:
+        write_json(msgspec.to_builtins(found))
+    else:
+        differences.show(found, out())

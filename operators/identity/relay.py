@@ -68,7 +68,8 @@ class ResolvedRecord(msgspec.Struct):
 
 def identify_plan(plan: Plan) -> Plan:
     """The plan as far as the identify stage goes by it, under a name of its own."""
-    return replace(plan, name=plan.name + ENDING, segments=(), campaigns=(), caps=(), profiles=False)
+    survivorship = plan.survivorship if plan.duplicate_persons is not None else {}
+    return replace(plan, name=plan.name + ENDING, segments=(), campaigns=(), caps=(), profiles=False, survivorship=survivorship)
 
 
 class Relay(PersonStage):
@@ -86,7 +87,7 @@ class Relay(PersonStage):
             if each.name in ACTS:
                 take(p, each)
             if self._compares and each.kind == "identify":
-                self._traits(p, each)
+                self.survive.identify(p, each)
         acts = p.acts if p.ties is not None else []
         self._put(p, Told("apply", event, watermark, [each.event for each in past], acts=acts), emit)
 

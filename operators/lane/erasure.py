@@ -22,6 +22,7 @@ from operators.lane.store import Store, Writes
 from operators.lane.suppression import Suppression, mailbox_of
 from operators.lane.timers import Timers
 from operators.person import PersonStage
+from operators.survive import words_of
 from schemas.event import Event
 from schemas.person import Person
 
@@ -126,7 +127,7 @@ class Erasure:
 
     def _addresses(self, p: Person, watermark: int) -> set[str]:
         """All texts that may be addresses of a person; its history is taken out."""
-        values = [*names_of(p), *(act.about for act in p.acts), *(kept[1] for name, kept in p.traits.items() if name == "email")]
+        values = [*names_of(p), *(act.about for act in p.acts), *(word[1] for word in words_of(p.traits.get("email", [0, None])))]
         rows = self._history.take(p.id, watermark)
         values += [(each.kept.properties or {}).get("email") for each in rows if each.kept.kind == "identify"]
         return {each for each in values if type(each) is str}

@@ -6,11 +6,12 @@ Written plainly, and apart from the slots: each call looks at all events again. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from operators.clean.companions import RAW, VERDICT
 from operators.instants import instant_of
 from operators.language.calls.score import scores_of
 from operators.language.chains import Chains
@@ -20,6 +21,9 @@ from operators.language.millionths import millionths
 from operators.language.nodes import Call, Node, On, Prop, Trait, walk
 from operators.language.slots import at_path
 from operators.language.values import key_of, rank
+from operators.plan.checked import Survivorship
+from operators.survive import choose
+from operators.tracking.sources import NONE
 from schemas.event import Event
 from schemas.person import new_person
 
@@ -46,8 +50,8 @@ class Piece(NamedTuple):
 class Evidence:
     """What a person did up to an instant; `zone` is the plan's."""
 
-    def __init__(self, past: Iterable[Past], now: int, zone: ZoneInfo) -> None:
-        self.now, self._zone, self._context = now, zone, Context(zone)
+    def __init__(self, past: Iterable[Past], now: int, zone: ZoneInfo, survivorship: Mapping[str, Survivorship] | None = None) -> None:
+        self.now, self._zone, self._context, self._survivorship = now, zone, Context(zone), survivorship or {}
         named = (Piece(each.n, each.event) for each in past if each.event.name is not None and each.event.t <= now)
         self.pieces = sorted(named, key=lambda piece: piece.position)
 
@@ -58,7 +62,26 @@ class Evidence:
 
     def of_trait(self, node: Trait) -> list[Piece]:
         """The event that the trait's value came with."""
-        return [piece for piece in self.pieces if piece.event.kind == "identify" and node.path[0] in piece.event.properties][-1:]
+        name = node.path[0]
+        of = next((name.removesuffix(suffix) for suffix in (RAW, VERDICT) if name.endswith(suffix)), name)
+        for counts in self._counting(of) if of != name else ():
+            told = [piece for piece in self._told(name) if piece.event.source == counts.event.source and piece.event.t >= counts.event.t]
+            return told[-1:]
+        return self._counting(name)
+
+    def _told(self, name: str) -> list[Piece]:
+        """The events that brought a trait."""
+        return [piece for piece in self.pieces if piece.event.kind == "identify" and name in piece.event.properties]
+
+    def _counting(self, name: str) -> list[Piece]:
+        """Of the events that brought a trait the one whose word counts."""
+        told, policy = self._told(name), self._survivorship.get(name)
+        if policy is None or not told:
+            return told[-1:]
+        latest = list({piece.event.source or NONE: piece for piece in told}.items())
+        words = [[piece.event.t, piece.event.properties[name], place] for place, (_, piece) in enumerate(latest)]
+        places = {source: place for place, (source, _) in enumerate(latest)}
+        return [latest[choose(words, policy, [places.get(source, -1) for source in policy])][1]]
 
     def left_out(self, call: Call) -> tuple[Piece, list[str]] | None:
         """The latest of the call's events, and the filters that leave it out; None where there is no event or none is left out."""

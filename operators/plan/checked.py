@@ -121,13 +121,18 @@ class CleanPlan:
     country: str | None = None
 
 
+Survivorship = Literal["strictest"] | tuple[str, ...]
+"""Which value of a trait counts of those of several sources, where it is not the most recent: the strictest, or that of the first of these
+sources that has one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
     `history_ms`, `duplicates_ms`, `identity` and `clean` are None where they are switched off, `tracking` where there is no tracking plan,
-    `duplicate_persons` where nobody looks for them. `version` is the hash of everything here that can change an outcome;
-    whether `profiles` are put out changes none.
+    `duplicate_persons` where nobody looks for them. `survivorship` holds the traits for which it is not the default. `version` is the hash
+    of everything here that can change an outcome; whether `profiles` are put out changes none.
     """
 
     name: str
@@ -146,3 +151,4 @@ class Plan:
     clean: CleanPlan | None = CleanPlan()
     profiles: bool = False
     topics: tuple[Topic, ...] = ()
+    survivorship: Mapping[str, Survivorship] = field(default_factory=dict)

@@ -44,6 +44,7 @@ from operators.plan.checked import (
     TrackingPlan,
 )
 from operators.plan.circles import circles_of, depths_of
+from operators.plan.survivorship import read_survivorship
 from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
@@ -376,6 +377,7 @@ class _Settings:
         self.identity = self._identity()
         self.clean = self._clean()
         self.topics = tuple(self._topics())
+        self.survivorship = read_survivorship(self._raw.get("survivorship"), self.clean, self._find)
 
     def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: TrackingPlan | None) -> Plan:
         """The plan of these settings."""
@@ -389,6 +391,7 @@ class _Settings:
             "caps": self.caps,
             "duplicate_persons": self.duplicate_persons,
             "identity": self.identity,
+            "survivorship": self.survivorship,
         }
         version = _version(values, segments, campaigns, changes_events(tracking), self.clean, self.topics)
         return Plan(
@@ -401,6 +404,9 @@ class _Settings:
             profiles=self._raw.get("profiles") in (True, "on"),
             topics=self.topics,
         )
+
+    def _find(self, path: Path, text: str, *, key: bool = False) -> None:
+        self._reading.find("plan.yaml", self._tree.key(path) if key else self._tree.at(path), text)
 
     def _duration(self, key: str, default: str) -> int:
         return self._reading.duration("plan.yaml", self._tree, (key,), self._raw.get(key, default), least=0)
@@ -561,7 +567,7 @@ def _version(
     duplicates: DuplicatePersons | None = values["duplicate_persons"]
     identity: Identity | None = values["identity"]
     told = {
-        **{name: value for name, value in values.items() if name != "duplicate_persons"},
+        **{name: value for name, value in values.items() if name not in ("duplicate_persons", "survivorship")},
         "caps": [(cap.most, cap.within_ms) for cap in values["caps"]],
         "identity": None if identity is None else [sorted(identity.limits.items()), identity.blocked],
         "segments": [(segment.id, meaning(segment.when)) for segment in segments],
@@ -574,6 +580,8 @@ def _version(
     } | ({"tracking": tracking} if tracking else {})
     if duplicates is not None:
         told["duplicate_persons"] = [duplicates.review, duplicates.merge]
+    if values["survivorship"]:
+        told["survivorship"] = sorted(values["survivorship"].items())
     if clean != CleanPlan():
         told["clean"] = None if clean is None else (sorted(clean.kinds.items()), clean.country)
     if topics:

@@ -170,4 +170,4 @@ def state_problems(plan: Plan, states: Mapping[int, State], oracles: Oracles) ->
 
 
 def _values(person: Person) -> dict[str, Any]:
-    return {name: value for name, (_, value) in person.traits.items() if not is_companion(name, person.traits)}
+    return {name: value for name, (_, value, *_) in person.traits.items() if not is_companion(name, person.traits)}

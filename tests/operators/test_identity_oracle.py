@@ -63,7 +63,7 @@ def standings_in(run: Run, plan: Plan) -> dict[str, Standing]:
     return {
         person.id: Standing(
             {names[no]: at - BASE_MS for no, at in person.members.items() if names[no] in wanted},
-            {name: value for name, (_, value) in person.traits.items() if value is not None},
+            {name: value for name, (_, value, *_) in person.traits.items() if value is not None},
             ["made" if id_.startswith("made-") else id_ for id_, _ in read_history(run.store, person.id)],
             {topic: consent(person.acts, topic)[0] for topic in TOPICS},
             [topic for topic in TOPICS if suppression(person.acts, topic, person.traits.get("email", (0, None))[1]) is not None],

@@ -39,7 +39,8 @@ def known(plan: Plan, p: Person) -> dict[str, Any]:
     """What a reader must know of a person, from its state."""
     names = {rule.no: rule.id for rule in PersonStage(plan).rules.rules if not rule.hidden}
     segments = {names[no]: format_instant(t) for no, t in p.members.items() if no in names}
-    traits = {name: value for name, (_, value) in p.traits.items() if value is not None and not name.endswith(("_raw", "_verdict"))}
+    beside = {trait + ending for trait in p.traits for ending in ("_raw", "_verdict")}
+    traits = {name: value for name, (_, value, *_) in p.traits.items() if value is not None and name not in beside}
     ids = [(p.id, p.rank)]
     for name, linked in (p.ties.linked if p.ties is not None else {}).items():
         ids += [(name, linked.rank), *((value, each.rank) for value, each in linked.known.items())]

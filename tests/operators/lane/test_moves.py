@@ -118,7 +118,7 @@ def test_traits_go_over_by_their_times() -> None:
         LOGIN,
     ]
     p = persons(run_engine(make_plan(RULES, history="none"), given).store)["u"]
-    assert {name: value for name, (_, value) in p.traits.items()} == {"tier": "new", "city": "Köln", "pet": "dog"}
+    assert {name: value for name, (_, value, *_) in p.traits.items()} == {"tier": "new", "city": "Köln", "pet": "dog"}
 
 
 MAIL = {"on": "enters fresh", "re_enter": "after 1h", "steps": [{"send": "x"}]}
