@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 class Layout(msgspec.Struct, array_like=True, frozen=True):
     """What the numbers in a person mean: by number the id and version of each segment, and of each slot what it keeps of which events and
-    what comparisons need of that. `zone`, `history` (how long it is kept, in ms; None: not at all) and `survivorship` are the plan's."""
+    what comparisons need of that. `zone`, `history` (how long it is kept, in ms; None: not at all) and `survivorship` are the plan's, and
+    whether it has the `profiles` of its persons put out."""
 
     plan: str
     zone: str
@@ -40,6 +41,7 @@ class Layout(msgspec.Struct, array_like=True, frozen=True):
     slots: tuple[tuple[str, str], ...]
     history: int | None = None
     survivorship: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
+    profiles: bool = False
 
     def means(self, other: Layout) -> bool:
         """True where a person of the other layout is one of this as it is."""
@@ -73,9 +75,8 @@ class History(Protocol):
 def layout_of(plan: Plan, rules: Rules) -> Layout:
     """The layout of the persons that these rules make."""
     segments = tuple((rule.id, rule.version) for rule in rules.rules)
-    return Layout(
-        plan.version, plan.timezone, segments, tuple(map(kept_by, rules.slots)), plan.history_ms, tuple(sorted(plan.survivorship.items()))
-    )
+    slots, survivorship = tuple(map(kept_by, rules.slots)), tuple(sorted(plan.survivorship.items()))
+    return Layout(plan.version, plan.timezone, segments, slots, plan.history_ms, survivorship, plan.profiles)
 
 
 def contested(old: Iterable[tuple[str, str | tuple[str, ...]]], new: Mapping[str, str | tuple[str, ...]]) -> list[str]:
@@ -113,7 +114,8 @@ class Change:
     """From an older layout to the rules of a stage: the numbers of what stays (`slots`, `members`), and what is to be done for each person.
 
     `fresh` are the slots to be filled, `other` those that were there for other needs, `same` is the mask of the rules that did not change,
-    `dirty` of all others, `gone` the segments that the plan no longer has.
+    `dirty` of all others, `gone` the segments that the plan no longer has. `tells` says that the profile of each person is to be put out,
+    also where no segment changes.
     """
 
     def __init__(self, old: Layout, plan: Plan, stage: PersonStage, about: Iterable[str], number: int) -> None:
@@ -123,6 +125,7 @@ class Change:
         slots = {kept_by(slot)[0]: slot for slot in rules.slots}
         kept = {no: (slots[what], needs) for no, (what, needs) in enumerate(old.slots) if what in slots}
         self.plan, self.number = plan.version, number
+        self.tells = plan.profiles and (not old.profiles or bool(contested(old.survivorship, plan.survivorship)))
         self.slots = {no: slot for no, (slot, _) in kept.items()}
         self.other = frozenset(slot.no for slot, needs in kept.values() if needs != slot.needs())
         self.members = {no: numbers[id].no for no, (id, _) in enumerate(old.segments) if id in numbers}

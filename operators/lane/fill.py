@@ -62,7 +62,7 @@ class Fill:
             put_standings(self._standings, writes)
             if (self.layout.history or 0) > (old.history or 0):
                 meta.kept = whole_from(meta, old.history)
-        if not self.layout.means(old):
+        if not self.layout.means(old) or (self.layout.profiles and not old.profiles):
             meta.layout += 1
             meta.fill, meta.fill_total, meta.filled, meta.changed = PERSONS, meta.persons, 0, meta.watermark
         meta.version = self._plan.version
@@ -80,6 +80,8 @@ class Fill:
             self._changes[p.layout] = change
         history = PersonHistory(self._store, p.id, self._see)
         change.adopt(self._stage, p, history, p.clock if watermark is None else watermark, emit)
+        if change.tells or emit.moved:
+            self._stage.tell(p, emit, [self._plan.version, self._meta.layout])
         self._meta.filled += 1
         return history.read
 

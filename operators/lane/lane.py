@@ -371,8 +371,6 @@ class Lane:
     def _adopt(self, p: Person) -> int:
         """Brings a person to the changed plan; gives how many events were read for it."""
         events = self._fill.adopt(p, self._meta.watermark, self._emit)
-        if self._plan.profiles and self._emit.moved:
-            self._stage.tell(p, self._emit, [self._plan.version, p.layout])
         self._people.arm(p, self._writes)
         self._people.touched[p.id] = p
         self._changed = True

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from msgspec import to_builtins
 
+from flows.connectors.memory import MemoryOutput, MemoryPublisher, numbered
 from operators.instants import format_instant
 from operators.lane.keys import PERSONS, PERSONS_END
+from operators.lane.lane import Lane
+from operators.lane.memory_store import MemoryStore
 from operators.lane.people import person_of
+from operators.lane.ports import Batch
 from operators.person import PersonStage
 from operators.plan.checked import Plan
 from operators.profile import consents_of, suppressions_of
@@ -119,3 +123,21 @@ def test_the_last_profile_of_each_person_is_what_the_lane_knows(made: tuple[Scen
     # Who is parted from others is made anew, and the same may happen to it again.
     happenings = {(each["id"], each["subject"], each["time"], json.dumps(each["data"])) for each in run.records if "subject" in each}
     assert len({id for id, *_ in happenings}) == len(happenings)
+
+
+def test_who_was_there_before_the_switch_is_put_out_once() -> None:
+    store, output, start = MemoryStore(), MemoryOutput(), 0
+    found: list[list[str]] = []
+    for profiles, lines in (
+        ("off", [record(0, userId="u"), record(1, userId="v"), record(1, "identify", userId="v", traits={"tier": "gold"})]),
+        ("on", [record(5, userId="w")]),
+        ("on", []),
+        ("off", [record(200, anonymousId="x")]),
+        ("on", []),
+    ):
+        lane = Lane(make_plan(RULES, profiles=profiles), store, MemoryPublisher(output))
+        lane.apply(Batch(0, start, numbered(lines, start), end=True))
+        lane.close()
+        start += len(lines)
+        found.append([json.loads(value)["subject"] for _, _, value in output.streams.pop("profiles", [])])
+    assert found == [[], ["w", "u", "v"], [], [], ["u", "v", "w", "x"]]
