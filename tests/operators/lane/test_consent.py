@@ -45,7 +45,9 @@ def says(kind: str, at_s: float, user: str, previous: str) -> bytes:
 def drive(plan: Plan, stream: list[bytes], stage: StageName = "all", store: MemoryStore | None = None) -> tuple[MemoryOutput, MemoryStore]:
     store, output = store or MemoryStore(), MemoryOutput()
     lane = open_lane(stage, plan, store, MemoryPublisher(output))
-    lane.apply(Batch(0, 0, numbered(stream, 0), end=True))
+    for place, one in enumerate(stream):
+        # One by one, so that the history is swept.
+        lane.apply(Batch(0, place, numbered([one], place), end=place == len(stream) - 1))
     lane.close()
     return output, store
 
