@@ -15,7 +15,7 @@ from operators.duplicates.find import REVIEW_AT
 from operators.language.canonical import canonical
 from operators.language.nodes import Call, Compare, Const, IsNone, Prop
 from operators.language.parse import rule
-from operators.plan.checked import Campaign, Cap, DuplicatePersons, Plan, Segment, Send
+from operators.plan.checked import Campaign, Cap, DuplicatePersons, Plan, Segment, Send, Topic
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.read import STEPS, read_plan
 from operators.plan.yaml_tree import Place, read_tree
@@ -247,6 +247,36 @@ def test_the_version_stays_with(what: str) -> None:
 @pytest.mark.parametrize("what", OTHER)
 def test_the_version_changes_with(what: str) -> None:
     assert read_plan(FULL).version != read_plan(changed(*OTHER[what])).version
+
+
+TOPICAL = {
+    "plan.yaml": "name: shop\ntopics: {news: {title: News, consent: none}, offers: }\n",
+    "segments.yaml": "segments: {buyers: did('Order Completed')}\n",
+    "campaigns/thanks.yaml": "on: enters buyers\ntopic: news\nsteps: [{send: thanks}]\n",
+    "campaigns/later.yaml": "on: enters buyers\nstate: draft\nsteps: [{send: thanks}]\n",
+}
+
+
+def test_topics_and_what_campaigns_are_about() -> None:
+    plan = read_plan(TOPICAL)
+    news, offers = Topic("news", "News", required=False), Topic("offers", "", required=True)
+    assert (news, offers) == plan.topics
+    assert {"thanks": news, "later": None} == {campaign.id: campaign.topic for campaign in plan.campaigns}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "same"),
+    [
+        ("plan.yaml", "title: News", "title: Letters", True),
+        ("plan.yaml", "offers: ", "offers: {consent: required}", True),
+        ("plan.yaml", "offers: ", "others: ", False),
+        ("plan.yaml", ", consent: none", "", False),
+        ("campaigns/thanks.yaml", "topic: news", "topic: offers", False),
+    ],
+)
+def test_the_version_goes_by_topics(file: str, old: str, new: str, same: bool) -> None:
+    assert old in TOPICAL[file]
+    assert same == (read_plan(TOPICAL).version == read_plan(TOPICAL | {file: TOPICAL[file].replace(old, new)}).version)
 
 
 def changed(file: str, old: str, new: str) -> dict[str, str]:
