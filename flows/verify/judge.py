@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from flows.verify.due import Address
+from flows.verify.addresses import Address
 from flows.verify.hosts import DOMAIN_REASONS, Domain, Hosts
 from flows.verify.ledger import Known, Ledger
 from flows.verify.paid import Paid

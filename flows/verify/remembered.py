@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flows.verify.due import Address
+from flows.verify.addresses import Address
 from flows.verify.verdict import EMAIL_VERIFIED, REASONS, Verdict
 from operators.clean.email import canonical_email, email_key
 from operators.instants import parse_instant

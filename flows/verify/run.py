@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from flows.verify.due import Address, States
+from flows.verify.addresses import Address, States
 from flows.verify.judge import UNKNOWN_MS, Judge, Outcome, by_itself
 from flows.verify.ledger import Ledger, Told
 from flows.verify.remembered import remembered
@@ -79,6 +79,7 @@ class Run:
     async def run(self, states: States, seen: Callable[[Done], None] = lambda _: None) -> Done:
         """Goes over all persons."""
         for batch in self._batches(states):
+            states.rest()
             await self._batch(batch)
             seen(self.done)
         return self.done

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flows.connectors.dns_hosts import DnsHosts
 from flows.stop import stop
-from flows.verify.due import open_states
+from flows.verify.addresses import open_states
 from flows.verify.judge import Judge
 from flows.verify.ledger import Ledger, open_ledger
 from flows.verify.paid import Budget, Paid
@@ -65,7 +65,7 @@ async def until_stop(seconds: float) -> None:
 def look(session: Session, clock: Callable[[], int] = wall_ms) -> Due:
     """What a pass would do; nothing is written."""
     with ExitStack() as around:
-        states = open_states(session.plan, session.states, around)
+        states = around.enter_context(open_states(session.plan, session.states))
         ledger = around.enter_context(open_ledger(session.ledger, writable=False))
         return due_of(ledger, states, session.fresh, clock(), stop.is_set)
 
@@ -83,7 +83,7 @@ def verify(
 ) -> Ended:
     """A pass over all persons, to its end or until the process is to stop."""
     with ExitStack() as around:
-        states = open_states(session.plan, session.states, around)
+        states = around.enter_context(open_states(session.plan, session.states))
         ledger = around.enter_context(open_ledger(session.ledger))
         ledger.forget(clock() - max(FORGET_MS, session.age_ms))
 

@@ -1,23 +1,26 @@
-"""`due_addresses`: the addresses of persons of a live state, each with the mailbox that it is of."""
+"""`States`: the addresses of the persons of a live state, each with the mailbox that it is of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.audit.lanes import persons
 from operators.clean.email import canonical_email, email_key
 from operators.lane.history import read_history
-from operators.lane.keys import Kept
+from operators.lane.keys import PERSONS, PERSONS_END, Kept
 from operators.lane.opening import stored_meta
+from operators.lane.people import person_of
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
 from operators.permission import suppression
 from operators.plan.checked import Plan
 from schemas.errors import UnavailableError, UsageError
 from schemas.person import Person
+
+_ROWS = 1_000
+"""Rows read at a time."""
 
 
 class Address(NamedTuple):
@@ -45,20 +48,41 @@ def email_traits(plan: Plan) -> list[str]:
 
 
 class States:
-    """The state folders of a job, open for reading: one moment of each lane, beside the running job."""
+    """The lanes of a job, each of them read in one moment after the other, beside the running job.
 
-    def __init__(self, plan: Plan, stores: Sequence[Store]) -> None:
-        self._stores, self._traits = stores, email_traits(plan)
+    A view of a lane holds as long as the job does not put its tables together anew; so it is not kept over what takes long (`rest`).
+    """
+
+    def __init__(self, plan: Plan, folders: Sequence[Path]) -> None:
+        self._folders, self._traits = folders, email_traits(plan)
+        self._views: dict[int, Store] = {}
 
     def addresses(self) -> Iterator[list[Address]]:
         """Those of each person, in the order of the lanes and of the persons' ids."""
-        for lane, store in enumerate(self._stores):
-            for person in persons(store):
-                yield list(self._of(lane, person))
+        for lane in range(len(self._folders)):
+            start = PERSONS
+            while pairs := self.view(lane).scan(start, PERSONS_END, _ROWS):
+                for _, raw in pairs:
+                    person = person_of(raw)
+                    assert person is not None
+                    if person.to is None:
+                        yield list(self._of(lane, person))
+                start = pairs[-1][0] + b"\0"
 
     def history(self, address: Address) -> list[Kept]:
         """The kept events of the person, by time."""
-        return [kept for _, kept in read_history(self._stores[address.lane], address.person)]
+        return [kept for _, kept in read_history(self.view(address.lane), address.person)]
+
+    def view(self, lane: int) -> Store:
+        """What the lane has now, or had when it was read last."""
+        if lane not in self._views:
+            self._views[lane] = open_live(self._folders[lane])
+        return self._views[lane]
+
+    def rest(self) -> None:
+        """Lets the views go; what is read next is of a later moment."""
+        while self._views:
+            self._views.popitem()[1].close()
 
     def _of(self, lane: int, person: Person) -> Iterator[Address]:
         silent = bool(person.acts) and suppression([act for act in person.acts if act.kind != "bounced"], "", None) is not None
@@ -71,18 +95,21 @@ class States:
                 yield Address(lane, person.id, person.rank, trait, text if canonical is None else canonical, canonical, key, silent)
 
 
-def open_states(plan: Plan, states: Sequence[Path], around: ExitStack) -> States:
-    """The states of these folders, closed with `around`. UnavailableError where there is none, UsageError where one is of another plan."""
-    stores: list[Store] = []
+@contextmanager
+def open_states(plan: Plan, states: Sequence[Path]) -> Iterator[States]:
+    """The lanes in these folders. UnavailableError where there are none, UsageError where one is of another plan."""
+    folders: list[Path] = []
     for state in states:
-        folders = [path for path in sorted(state.glob("lane-*")) if path.is_dir()]
-        if not folders:
+        found = [path for path in sorted(state.glob("lane-*")) if path.is_dir()]
+        if not found:
             raise UnavailableError(f"there is no state in {state}; give the --state of the job")
-        for folder in folders:
-            store = open_live(folder)
-            around.callback(store.close)
-            meta = stored_meta(store)
+        folders += found
+    lanes = States(plan, folders)
+    try:
+        for lane in range(len(folders)):
+            meta = stored_meta(lanes.view(lane))
             if meta is not None and meta.plan != plan.name:
                 raise UsageError(f"the state was made with the plan {meta.plan}, not with {plan.name}; give that plan")
-            stores.append(store)
-    return States(plan, stores)
+        yield lanes
+    finally:
+        lanes.rest()
