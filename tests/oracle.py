@@ -60,7 +60,7 @@ def decode(line: bytes, arrival: int, log_ms: int | None, wall_ms: int | None, r
     whole = None if original is None or sent is None or received is None else received - (sent - original)
     t = known(whole, stated, original, received, log_ms)
     refused = {
-        "unknown_type": record.get("type") not in (*NAMES, *(["unmerge"] if rules.on else [])),
+        "unknown_type": record.get("type") not in (*NAMES, "erase", *(["unmerge"] if rules.on else [])),
         "no_id": not (record.get("userId") or record.get("anonymousId")),
         "no_name": record.get("type") == "track" and not record.get("event"),
         "bad_time": None in stamps.values(),
@@ -128,8 +128,8 @@ class Oracle:
 
     def meet(self, event: Event) -> None:
         """Applies an event to the person whose it is once it has linked; one that anybody whom it links has already changes nothing."""
-        if event.type == "unmerge":
-            self.part(event)
+        if event.type in ("unmerge", "erase"):
+            self.part(event) if event.type == "unmerge" else self.erase(event)
             return
         known_, left_out = self.known.linked(event.carried, self.rules.limits)
         if event.previous in known_.of(event.carried[0].text).texts:
@@ -232,6 +232,25 @@ class Oracle:
             self.give_back(aside, aside.persons[name], event, before)
         self.known, self.undone = aside.known, aside.undone
         self.taken_back += [past for past, _ in self.log if past.arrival in undone and two & {*aside.known.parties()}]
+
+    def erase(self, event: Event) -> None:
+        """Forgets a person and all that says who it is; whoever was told of it is told so. The lane's time does not go on."""
+        self.outcome.counts.update(["events", *(["clamped"] if event.clamped else [])])
+        self.log.pop()
+        party = self.known.of(event.carried[0].text)
+        person = self.persons.pop(party.name.text, None)
+        if person is None:
+            return
+        self.pass_time(person, self.latest - self.plan.lateness_ms)
+        self.outcome.counts["erased"] += 1
+        told = [kind for _, id_, kind, *_ in self.outcome.transitions if id_ == person.id]
+        since = told[len(told) - [*reversed(told), "erased"].index("erased") :]
+        if self.plan.profiles or person.admitted or person.sent or "entered" in since:
+            self.outcome.transitions.append((max(person.clock, event.t), person.id, "erased", "", ""))
+        links = tuple(link for link in self.known.links if not party.texts & {each.text for each in link})
+        merges = tuple(merge for merge in self.known.merges if not party.texts & {merge.target, merge.previous})
+        self.known = Known(links, merges)
+        self.log = [(past, latest) for past, latest in self.log if not party.texts & {each.text for each in past.carried}]
 
     def without(self, undone: frozenset[int]) -> Oracle:
         """Another that has met all before the event at hand, but for some aliases more."""

@@ -309,6 +309,7 @@ class Lane:
         if event.kind == "erase":
             self._counted(self._erasure.erase(event), counts)
             counts.events += 1
+            counts.clamped += event.clamped
         elif self._moves is None:
             return Reject("unknown_type", "the plan says `identity: off`, so nobody is merged")
         else:

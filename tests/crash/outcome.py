@@ -103,7 +103,9 @@ def differences(outputs: Sequence[Published], oracles: Oracles) -> list[str]:
             continue
         memory = MemoryOutput()
         for each in mine:
-            memory.streams.setdefault(each.stream, []).append((int(each.record["sequence"]), each.key, each.value))
+            memory.streams.setdefault(each.stream, []).append(
+                (int(each.record["sequence"]), each.key, each.value or json.dumps(each.record).encode())
+            )
         got, expected = parsed(memory, Counts()), oracle.outcome
         for what, left, right in (
             ("transitions", by_person(got.transitions), by_person(expected.transitions)),

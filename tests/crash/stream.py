@@ -91,7 +91,8 @@ def write_plan(folder: Path, name: str, segments: Mapping[str, str] = SEGMENTS, 
 
 
 def seeded_stream(seed: int, events: int = 3000, persons: int = 150) -> list[Sent]:
-    """So many records, always the same ones for a seed: usable events, one in 30 of them a second time, one in 50 that cannot be used."""
+    """So many records, always the same ones for a seed: usable events, one in 30 of them a second time, one in 50 that cannot be used, one
+    in 100 by which a person is forgotten."""
     rng = random.Random(seed)
     stream: list[Sent] = []
     now = START_MS
@@ -99,7 +100,11 @@ def seeded_stream(seed: int, events: int = 3000, persons: int = 150) -> list[Sen
         luck = rng.random()
         if luck < 0.02:
             stream.append(Sent(f"poison-{len(stream)}", rng.choice(POISON)))
-        elif luck < 0.05 and stream:
+        elif luck < 0.03 and stream:
+            person, stamp = f"u{rng.randrange(persons)}", format_instant(now)
+            erase = {"type": "erase", "messageId": f"m{len(stream)}", "userId": person, "timestamp": stamp, "receivedAt": stamp}
+            stream.append(Sent(person, json.dumps(erase).encode()))
+        elif luck < 0.06 and stream:
             stream.append(rng.choice(stream[-200:]))
         else:
             now += rng.choice((0, 1, rng.randrange(3_000), rng.randrange(300_000)))

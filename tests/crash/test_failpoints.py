@@ -22,6 +22,8 @@ STEPS = {
     "mid_batch": (2, 5),
     "before_write": (2, 5),
     "after_write": (2, 5),
+    "cleared": (1, 3),
+    "compacted": (1, 3),
     "after_begin": (1, 3),
     "after_produce": (1, 3),
     "before_commit": (1, 3),
@@ -29,7 +31,8 @@ STEPS = {
 }
 """At which occurrence of its step the process dies in its first run, and in its second.
 
-Each of the four lanes begins with a batch without records, has about ten batches with some, and makes at least one transaction in a run.
+Each of the four lanes begins with a batch without records, has about ten batches with some, makes at least one transaction in a run, and
+at its end rids its files of who was erased.
 """
 
 
