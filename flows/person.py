@@ -31,6 +31,7 @@ from operators.lane.rocks import open_live
 from operators.lane.store import Store
 from operators.lane.traces import Traces, as_kept, find, read_traces
 from operators.language.calls.held import HIDDEN
+from operators.profile import consents_of, suppressions_of
 from operators.survive import source_of
 from schemas.errors import UnavailableError, UsageError
 from schemas.person import RANK_NAMES, USER_ID, Person
@@ -103,6 +104,8 @@ def _lane(lane: InLane) -> dict[str, Any]:
         "conflicts": [_fields(each) for each in conflicts_of(p)],
         "merges": [_fields(each) for each in merges_of(p)],
         "traits": {name: _trait(p, kept) for name, kept in sorted(p.traits.items())},
+        "consents": [_fields(each) for each in consents_of(p)],
+        "suppressions": [_fields(each) for each in suppressions_of(p)],
         "segments": [{"segment": id, "since": format_instant(since)} for id, since in _members(traces)],
         "triggers": [format_instant(t) for t in p.sent],
         "campaigns": {entry: format_instant(t) for entry, t in sorted(p.entries.items())},

@@ -36,7 +36,14 @@ ANNA = [
         anonymousId="visitor-one",
         traits={"email": MAIL, "firstName": "Annegret", "lastName": "Bergdorfer", "birthday": "1985-03-02", "huge": 10**30},
     ),
-    record(3, messageId="m-anna-3", userId="anna-user"),
+    record(
+        3,
+        messageId="m-anna-3",
+        userId="anna-user",
+        event="Consent Given",
+        properties={"topic": "news", "text_version": "v2"},
+        context={"library": {"name": "forms"}},
+    ),
 ]
 OTHERS = [record(n, userId=f"user-{n % 3}") for n in range(4, 30)]
 
@@ -94,6 +101,8 @@ def test_an_export_has_all_that_is_kept(job: Path, person: str) -> None:
         ("anonymous_id", "m-anna-1"),
     ]
     assert lane["compared"]["anna-user"]["family"] == "bergdorfer"
+    [consent] = lane["consents"]
+    assert (consent["topic"], consent["given"], consent["proof"]["text_version"], lane["suppressions"]) == ("news", True, "v2", [])
     assert lane["state"]["count"] == 3
     assert json.dumps(found) == json.dumps(export(job, person))
 
