@@ -61,14 +61,14 @@ def readable(line: bytes) -> str:
 
 
 def plan_settings(dice: Dice) -> dict[str, Any]:
-    return {
+    told: dict[str, Any] = {
         "lateness": dice.pick(("10s", "1s", "0s", "10s")),
         "duplicates": dice.pick(("7d", "5s", "off")),
         "history": dice.pick(("400d", "10s", "none")),
         "timezone": dice.pick(("UTC", "UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo")),
         "survivorship": survivorship(dice),
-        "identity": "off",  # the oracle takes a userId, else an anonymousId, for the person
     }
+    return told | ({} if told["history"] == "400d" else {"identity": "off"})  # what is no longer kept cannot move
 
 
 def campaigns(dice: Dice, ids: Sequence[str], topics: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,9 @@ def link(resolved: Resolved, event: Event, came: int, first: First) -> tuple[Lin
     known: dict[str, Identifier] = {}
     conflicts: list[Conflict] = []
     for place in resolved.places:
-        known[place.name] = Identifier(place.linked.rank, place.linked.came, *first.get(place.name, (None, None)))
+        known[place.name] = Identifier(
+            place.linked.rank, place.linked.came if place.linked.rank else came, *first.get(place.name, (None, None))
+        )
         known |= place.linked.known
         conflicts += place.linked.conflicts
     new = [each.value for each in resolved.ids if each.value not in known]

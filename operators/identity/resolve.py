@@ -112,7 +112,9 @@ def _resolved(found: list[Found], came: int, conflicts: list[Conflict]) -> Resol
             names.append((-rank, came, value))
         elif rank > each.rank(value):
             known = each.linked.known.get(value)
-            names.append((-rank, each.linked.came if known is None else known.came, value))
+            # What only an alias has named so far comes now.
+            first = came if each.rank(value) == 0 else each.linked.came if known is None else known.came
+            names.append((-rank, first, value))
     rank, first, name = min(names, key=lambda each: each[:2])
     return Resolved(name, -rank, first, [each for each, _ in found], places, _links(found), conflicts)
 

@@ -30,6 +30,8 @@ from tests.strategies import BASE_MS, Scenario
 # A failing number is not shrunk: the scenario is made smaller instead.
 TOPICS = ("news", "offers")
 unshrunk = settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
+# What the oracle looks at too, and each example runs several times.
+fewer = settings(unshrunk, max_examples=unshrunk.max_examples // 2)
 
 
 class Standing(NamedTuple):
@@ -113,12 +115,12 @@ def shows(shown: Any, value: Any) -> bool:
 
 
 @unshrunk
-@given(drawn(lambda dice: (met(dice, (0,)), way(dice))))
+@given(drawn(lambda dice: (met(dice), way(dice))))
 def test_persons_and_transitions_are_those_of_the_oracle(example: tuple[Scenario, Way]) -> None:
     agree(example[0], lambda each: otherwise(each, example[1].run(each)))
 
 
-@unshrunk
+@fewer
 @given(drawn(lambda dice: (met(dice), way(dice), Crash(dice.below(7), dice.pick(STEPS)))))
 def test_output_is_the_same_to_the_byte_whatever_the_batches_and_crashes(example: tuple[Scenario, Way, Crash]) -> None:
     drawn_, how, crash = example
@@ -134,14 +136,14 @@ def persons_at_the_end(standings: Mapping[str, Standing]) -> set[tuple[frozenset
     return {(frozenset(each.history), frozenset(each.members)) for each in standings.values()}
 
 
-@unshrunk
+@fewer
 @given(drawn(shuffled))
 def test_the_same_links_in_any_order_make_the_same_persons(orders: list[Scenario]) -> None:
     found = [persons_at_the_end(standings_in(engine_of(each), plan_of(each))) for each in orders]
     assert found[1:] == found[:1] * (len(orders) - 1)
 
 
-@unshrunk
+@fewer
 @given(drawn(merged_in_vain))
 def test_merged_and_parted_again_is_as_never_merged(example: tuple[Scenario, Scenario]) -> None:
     merged, never = (standings_in(engine_of(each), plan_of(each)) for each in example)
