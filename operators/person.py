@@ -6,7 +6,7 @@ first every boundary before the event, each at its own instant, then the event, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from heapq import heappop
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -145,10 +145,11 @@ class PersonStage:
                 emit.transition(occasion, rule.id, rule.version, truth, {text: value(p, now) for text, value in rule.calls})
         self.tell(p, emit, [event.message_id], now)
 
-    def inherit(self, p: Person, other: Person) -> int:
+    def inherit(self, p: Person, other: Person, without: Container[tuple[str, int]] = ()) -> int:
         """Takes over what is known of a person that becomes part of this one, beside its events: traits by their times, the later arrival
-        being the other's, acts of consent, and what it was sent and entered. Gives the mask of the rules whose truth may have changed."""
-        dirty = self.survive.inherit(p, other) | self.permit(p, other.acts)
+        being the other's, acts of consent, and what it was sent and entered; `without` the words of these traits and times, which nobody
+        needs or the events bring. Gives the mask of the rules whose truth may have changed."""
+        dirty = self.survive.inherit(p, other, without) | self.permit(p, other.acts)
         if other.sent:
             p.sent = sorted([*p.sent, *other.sent])[-self.decide.most :] if self.decide.most else []
         for place, entry in other.entries.items():

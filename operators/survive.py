@@ -85,16 +85,19 @@ class Survive:
         del traits[beside]
         return self._masks.get(beside, 0)
 
-    def inherit(self, p: Person, other: Person) -> int:
-        """Takes over what is known of another, whose words arrived later; gives the mask of the rules that read one that changed."""
+    def inherit(self, p: Person, other: Person, without: Container[tuple[str, int]] = ()) -> int:
+        """Takes over what is known of another, whose words arrived later, but for those on these traits at these times; gives the mask of
+        the rules that read one that changed."""
         told: dict[int, set[str]] = {}
         for name, kept in other.traits.items():
             for word in words_of(kept):
-                told.setdefault(word[2], set()).add(name)
+                if (name, word[0]) not in without:
+                    told.setdefault(word[2], set()).add(name)
         dirty = 0
         for name, kept in other.traits.items():
             for t, value, source in words_of(kept):
-                dirty |= self.take(p, name, t, value, number_of(p, source_of(other, source)), told[source])
+                if (name, t) not in without:
+                    dirty |= self.take(p, name, t, value, number_of(p, source_of(other, source)), told[source])
         return dirty
 
     def take(self, p: Person, name: str, t: int, value: Any, source: int, brought: Container[str]) -> int:

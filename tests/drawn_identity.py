@@ -51,8 +51,8 @@ class Crowd(Palette):
             )
             return {"type": "alias"} | self.merged[-1]
         told = {"type": "identify", "traits": self.traits() | {"email": self.dice.pick(EMAILS)}} if self.dice.chance(2) else self.body()
-        # A repeat brings the traits and acts that it brought: those of one that is dropped when it moves are there already.
-        own = told["type"] == "identify" or told.get("event") in ACTS
+        # A repeat brings the acts that it brought: those of one that is dropped when it moves are there already.
+        own = told.get("event") in ACTS
         return told | self.who() | ({"messageId": f"i{next(self.numbers)}"} if own else {})
 
 

@@ -146,10 +146,10 @@ class History:
         self._added |= dict.fromkeys(pairs, _GONE)
         return sorted(found, key=lambda moving: moving.kept.n)
 
-    def bring(self, person: str, rows: list[Moving], count: int) -> tuple[list[Past], int]:
-        """Gives a person events that were another's, with numbers from behind `count` on. Gives those that it did not have, and the bytes
-        that they add."""
-        past, size = list[Past](), 0
+    def bring(self, person: str, rows: list[Moving], count: int) -> tuple[list[Past], int, list[Kept]]:
+        """Gives a person events that were another's, with numbers from behind `count` on. Gives those that it did not have, the bytes that
+        they add, and those that it had."""
+        past, size, had = list[Past](), 0, list[Kept]()
         for kept, message_id in rows:
             n = count + len(past) + 1
             moved = Kept(kept.t, n, kept.kind, kept.name, kept.properties, kept.watermark, linked=True, source=kept.source)
@@ -157,11 +157,12 @@ class History:
             before = self._get(key)
             have = [] if before is None else _decode(before)
             if self._once_ms is not None and any(abs(kept.t - other.t) < self._once_ms for other in have):
+                had.append(kept)
                 continue
             value = self._added[key] = _encode([*have, moved])
             size += len(key) + len(value)
             past.append(Past(n, event_of(person, message_id, kept)))
-        return past, size
+        return past, size, had
 
     def put(self, person: str, rows: list[Moving]) -> int:
         """Adds rows to those of a person as they are. Gives the bytes that they add."""
@@ -312,6 +313,11 @@ def source_kept(event: Event) -> str | None:
 def is_seen(kept: Kept) -> bool:
     """True where rules see a row: it has content, and is no copy."""
     return kept.kind is not None and not kept.shadowed
+
+
+def words_in(rows: Iterable[Kept]) -> set[tuple[str, int]]:
+    """The traits, with their times, that identify events brought."""
+    return {(name, row.t) for row in rows if row.kind == "identify" for name in row.properties or ()}
 
 
 def event_of(person: str, message_id: str, kept: Kept) -> Event:

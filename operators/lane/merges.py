@@ -21,7 +21,7 @@ from operators.identity.groups import group_name, name_in, parts, undone
 from operators.identity.link import First, link
 from operators.identity.rebuild import rebuild
 from operators.identity.resolve import Resolved, linked_in, place
-from operators.lane.history import History, Moving, Once, event_of, is_seen, source_kept
+from operators.lane.history import History, Moving, Once, event_of, is_seen, source_kept, words_in
 from operators.lane.keys import Kept, Meta
 from operators.lane.parting import Part, Parting
 from operators.lane.people import People
@@ -101,16 +101,19 @@ class Merges:
         past, touched, kept = list[Past](), 0, rows.get(name, [])
         once = self._history.once(each for each in kept if not each.kept.shadowed)
         others = sorted((each for each in persons.values() if each is not p), key=lambda each: (-each.rank, each.came))
+        words: list[set[tuple[str, int]]] = []
         for leaving in others:
             self._stage.leave(leaving, name, event, watermark, self._emit)
+            counted = [each.kept for each in rows[leaving.id] if not each.kept.shadowed]
             past += brought(p, rows[leaving.id], once, p.count + len(past))
+            words.append(words_in(each for each in counted if each.shadowed))
             kept += rows[leaving.id]
             self._meta.persons -= 1
             self._emit.counts.linked += 1
         # What was due before does not see what is known from now on.
         self._stage.meet(p, past, event, watermark, self._emit)
-        for leaving in others:
-            touched |= self._stage.inherit(p, leaving)
+        for leaving, without in zip(others, words, strict=True):
+            touched |= self._stage.inherit(p, leaving, without)
         size = self._history.put(name, kept)
         p.rank, p.came, p.ties = group[name].rank, group[name].came, Ties(None, group, merges, steps)
         self._lead(group, name)

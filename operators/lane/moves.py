@@ -13,7 +13,7 @@ from operators.change import Past
 from operators.emit import Emit
 from operators.identity.link import First, link, note
 from operators.identity.resolve import Resolve, Resolved, owner, place
-from operators.lane.history import History
+from operators.lane.history import History, words_in
 from operators.lane.keys import Meta
 from operators.lane.merges import Brought, Merges
 from operators.lane.people import People
@@ -127,19 +127,20 @@ class Moves:
         past: list[Past] = []
         first: First = {}
         touched = size = 0
-        others = [other for other in resolved.persons if other is not p]
+        others, words = [other for other in resolved.persons if other is not p], list[set[tuple[str, int]]]()
         for other in others:
             self._stage.leave(other, p.id, event, watermark, self._emit)
             rows = self._history.take(other.id, watermark)
             if rows:
                 first[other.id] = (rows[0].kept.t, rows[0].message_id)
-            came, added = self._history.bring(p.id, rows, p.count + len(past))
+            came, added, had = self._history.bring(p.id, rows, p.count + len(past))
+            words.append(words_in(had))
             past += came
             size += added
         # What was due before does not see what is known from now on.
         self._stage.meet(p, past, event, watermark, self._emit)
-        for other in others:
-            touched |= self._stage.inherit(p, other)
+        for other, without in zip(others, words, strict=True):
+            touched |= self._stage.inherit(p, other, without)
         linked, names = link(resolved, event, self._meta.offset, first)
         merges = [each for other in resolved.persons if other.ties is not None for each in other.ties.merges]
         p.rank, p.came = resolved.rank, resolved.came

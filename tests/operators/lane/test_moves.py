@@ -62,6 +62,19 @@ def test_a_link_behind_the_clock_of_the_person_is_out_of_order() -> None:
     assert run_engine(make_plan(RULES), [record(10, anonymous="a"), record(0, user="u"), early]).counts["out_of_order"] == 0
 
 
+@pytest.mark.parametrize("ids", [{"anonymous": "a"}, {"user": "v"}], ids=["linked", "merged"])
+def test_a_repeat_that_moves_brings_no_traits(ids: dict[str, str]) -> None:
+    join = json.dumps({"type": "alias", "messageId": "j", "timestamp": stamp(8000), "userId": "u", "previousId": "v"}).encode()
+    given = [
+        record(5, "identify", **ids, id="first", tier="b", age=3),
+        record(6, "A", user="u", id="m"),
+        record(7, "identify", **ids, id="m", tier="c", plan="x"),
+        record(8, "Login", user="u", anonymous="a") if "anonymous" in ids else join,
+    ]
+    p = persons(run_engine(make_plan(RULES), given).store)["u"]
+    assert {name: kept[1] for name, kept in p.traits.items()} == {"tier": "b", "age": 3}
+
+
 def test_who_has_no_person_yet_goes_on_under_the_new_name() -> None:
     run = run_engine(make_plan(RULES), [record(0, anonymous="a"), LOGIN, record(90, "B", user="u")])
     assert came(run) == [
