@@ -53,16 +53,16 @@ class Merges:
         assert p.ties is not None
         assert of is not None
         linked, near = p.ties.linked, self._history.near(p.id, event)
+        made = {each.came for each in p.ties.steps if each.into is None and each.source == event.message_id}
         shadowed = any(not row.shadowed for row in near)
         if shadowed:
-            if event.kind == "alias" and any(each.source == event.message_id for each in p.ties.merges):
+            if event.kind == "alias" and any(row.came in made for row in near):
                 return -1
-            if any(row.t == event.t and name_in(linked, row.of or "") == of for row in near):
+            if any(row.t == event.t and row.came not in made and name_in(linked, row.of or "") == of for row in near):
                 return -1
             n = 0
             self._people.put(p)
-        merging = any((each.source, each.came, each.into) == (event.message_id, self._meta.offset, None) for each in p.ties.steps)
-        linked[of].count += not shadowed and not merging
+        linked[of].count += not shadowed and self._meta.offset not in made
         linked[of].acts = latest(linked[of].acts, acts_of(event))
         late = watermark if event.t < watermark else None
         kept = Kept(
