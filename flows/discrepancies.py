@@ -105,16 +105,17 @@ def _of(p: Person, trait: str | None) -> Iterator[Discrepancy]:
 
 
 def show(found: Discrepancies, out: Console) -> None:
-    """A table, a trait of a person a row; below it how many there are."""
+    """A table, a word on a trait a row, first the one that counts; below it how many there are."""
     if not found.rows:
         out.print("no two sources differ")
         return
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("person", "trait", "counts", "of", "others say"):
-        table.add_column(name, overflow="fold")
+    for name in ("person", "trait", "", "value", "source", "time"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("", "time"))
     for row in found.rows:
-        others = "\n".join(f"{value_text(each.value)} ({each.source or NO_SOURCE}, {each.time})" for each in row.others)
-        table.add_row(row.person, row.trait, value_text(row.value), f"{row.source or NO_SOURCE}, {row.time}", others)
+        table.add_row(row.person, row.trait, "counts", value_text(row.value), row.source or NO_SOURCE, row.time)
+        for each in row.others:
+            table.add_row("", "", "", value_text(each.value), each.source or NO_SOURCE, each.time)
     out.print(table)
     told = ", ".join(f"{trait} of {numbered(count, 'person')}" for trait, count in found.persons.items())
     left = sum(found.persons.values()) - len(found.rows)

@@ -39,7 +39,7 @@ class Said(msgspec.Struct, frozen=True):
     time: str
 
 
-class Trait(msgspec.Struct, frozen=True):
+class Trait(msgspec.Struct, frozen=True, omit_defaults=True):
     """A trait's value, with the time and the source of the event that it came with; `others` are the values of other sources that differ
     from it."""
 

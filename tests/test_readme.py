@@ -215,6 +215,7 @@ TRIED = (
     "Changing a plan",
     "Records that could not be used",
     "Clean data",
+    "When sources differ",
     "Whether mail arrives",
     "Persons that are probably one",
     "Rights",
