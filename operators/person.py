@@ -121,8 +121,10 @@ class PersonStage:
             emit.gone(p.id, now, key)
 
     def erase(self, p: Person, names: Sequence[str], event: Event, watermark: int, told: Erased, emit: Emit) -> None:
-        """The person is erased: those to whom something was put out of it are told, and no segment is left. `names` are all that lead to
-        it."""
+        """The person is erased: what was due before it happens, those to whom something was put out of it are told, and no segment is left.
+        `names` are all that lead to it."""
+        if p.count:
+            self.advance(p, max(p.clock, event.t, watermark), emit)
         now = max(p.clock, event.t)
         if self._profiles or p.entered or p.members or p.entries or p.sent:
             emit.erased(p.id, event, now)

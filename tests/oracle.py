@@ -241,7 +241,7 @@ class Oracle:
         person = self.persons.pop(party.name.text, None)
         if person is None:
             return
-        self.pass_time(person, self.latest - self.plan.lateness_ms)
+        self.pass_time(person, max(event.t, self.latest - self.plan.lateness_ms))
         self.outcome.counts["erased"] += 1
         told = [kind for _, id_, kind, *_ in self.outcome.transitions if id_ == person.id]
         since = told[len(told) - [*reversed(told), "erased"].index("erased") :]

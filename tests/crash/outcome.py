@@ -56,8 +56,9 @@ def read_outputs(broker: Broker, plan: str) -> list[Published]:
 
 
 def of_headers(headers: Mapping[str, str]) -> dict[str, Any]:
-    """A CloudEvent without data in the binary mode of its Kafka binding."""
-    return {name.removeprefix("ce_"): value for name, value in headers.items() if name.startswith("ce_")} | {"data": None}
+    """A CloudEvent without data in the binary mode of its Kafka binding, as a line of a file has it."""
+    told = {name.removeprefix("ce_"): value for name, value in headers.items() if name.startswith("ce_")}
+    return told | {"datacontenttype": "application/json", "data": None}
 
 
 def oracles_of(plan: Plan, log: Mapping[int, Sequence[Read]], until_ms: int) -> Oracles:

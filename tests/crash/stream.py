@@ -95,6 +95,7 @@ def seeded_stream(seed: int, events: int = 3000, persons: int = 150) -> list[Sen
     in 100 by which a person is forgotten."""
     rng = random.Random(seed)
     stream: list[Sent] = []
+    again: list[Sent] = []
     now = START_MS
     while len(stream) < events:
         luck = rng.random()
@@ -104,12 +105,15 @@ def seeded_stream(seed: int, events: int = 3000, persons: int = 150) -> list[Sen
             person, stamp = f"u{rng.randrange(persons)}", format_instant(now)
             erase = {"type": "erase", "messageId": f"m{len(stream)}", "userId": person, "timestamp": stamp, "receivedAt": stamp}
             stream.append(Sent(person, json.dumps(erase).encode()))
-        elif luck < 0.06 and stream:
-            stream.append(rng.choice(stream[-200:]))
+            # What a person of before did is somebody new's, and has the same ids.
+            again = [sent for sent in again if sent.key != person]
+        elif luck < 0.06 and again:
+            stream.append(rng.choice(again[-200:]))
         else:
             now += rng.choice((0, 1, rng.randrange(3_000), rng.randrange(300_000)))
             t = now - rng.choice((0, 0, rng.randrange(LATENESS_MS)))
             stream.append(_event(rng, f"u{rng.randrange(persons)}", len(stream), t))
+            again.append(stream[-1])
     return stream
 
 
