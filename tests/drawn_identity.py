@@ -50,7 +50,11 @@ class Crowd(Palette):
                 {"userId": self.dice.pick(self.users), "previousId": self.dice.pick((*self.users, *self.visitors, *EMAILS[:1]))}
             )
             return {"type": "alias"} | self.merged[-1]
-        told = {"type": "identify", "traits": self.traits() | {"email": self.dice.pick(EMAILS)}} if self.dice.chance(2) else self.body()
+        told = (
+            {"type": "identify", "traits": self.traits() | {"email": self.dice.pick(EMAILS)}, **self.source()}
+            if self.dice.chance(2)
+            else self.body()
+        )
         # A repeat brings the acts that it brought: those of one that is dropped when it moves are there already.
         own = told.get("event") in ACTS
         return told | self.who() | ({"messageId": f"i{next(self.numbers)}"} if own else {})
