@@ -34,12 +34,14 @@ SEGMENTS = {
     "loyal": "count('Order Completed') >= 3",
     "spenders": "last('Order Completed', 'total') > 80",
     "gold": "trait.tier == 'gold'",
+    "asked": "consent('offers')",
 }
+TOPICS = {"offers": {"title": "Offers"}, "orders": {"consent": "none"}}
 CAMPAIGNS: dict[str, dict[str, Any]] = {
-    "cart": {"on": "enters carts", "re_enter": "after 12h", "steps": [{"send": "cart_reminder"}]},
-    "comeback": {"on": "enters away", "re_enter": "always", "steps": [{"send": "comeback"}]},
-    "farewell": {"on": "exits gold", "re_enter": "never", "steps": [{"send": "farewell"}]},
-    "receipt": {"on": "event Order Completed", "re_enter": "always", "steps": [{"send": "receipt"}]},
+    "cart": {"on": "enters carts", "topic": "orders", "re_enter": "after 12h", "steps": [{"send": "cart_reminder"}]},
+    "comeback": {"on": "enters away", "topic": "offers", "re_enter": "always", "steps": [{"send": "comeback"}]},
+    "farewell": {"on": "exits gold", "topic": "offers", "re_enter": "never", "steps": [{"send": "farewell"}]},
+    "receipt": {"on": "event Order Completed", "topic": "orders", "re_enter": "always", "steps": [{"send": "receipt"}]},
 }
 POISON = (
     b"not json",
@@ -52,6 +54,9 @@ POISON = (
     b'{"type":"track","event":7,"userId":"u1","timestamp":"2035-01-01T00:00:00Z"}',
     b'{"type":"track","event":"Product Viewed","userId":"u1","timestamp":"tomorrow"}',
 )
+
+
+ACTS = (*["Consent Given"] * 4, "Consent Withdrawn", "Unsubscribed", "Email Marked as Spam", "Email Bounced")
 
 
 class Sent(NamedTuple):
@@ -81,6 +86,7 @@ def write_plan(folder: Path, name: str, segments: Mapping[str, str] = SEGMENTS, 
         "holdout": "5%",
         "caps": [{"most": 3, "within": "1d"}],
         "profiles": "on",
+        "topics": TOPICS,
         **settings,
     }
     files = {"plan.yaml": told, "segments.yaml": {"segments": dict(segments)}}
@@ -129,6 +135,11 @@ def _event(rng: random.Random, person: str, number: int, t: int) -> Sent:
     elif luck < 0.85:
         traits = {"email": f"{person}@example.com", "tier": rng.choice(("gold", "basic", None))}
         record |= {"type": "identify", "traits": traits}
+    elif luck < 0.93:
+        record |= {
+            "event": rng.choice(ACTS),
+            "properties": {"topic": rng.choice(("offers", "offers", None)), "text_version": "v1", "type": "hard"},
+        }
     else:
         record |= {"type": "page", "name": "Home"}
     stamp = format_instant(t)
