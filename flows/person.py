@@ -10,7 +10,7 @@ became. So identifiers that are found in one lane are looked for in the others, 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ import orjson
 from flows.connectors.files_input import add_records
 from flows.profile import conflicts_of, identifiers_of, merges_of
 from flows.settings import Settings
+from operators.clean.email import canonical_email, email_key
 from operators.duplicates.rows import Candidate
 from operators.duplicates.score import chance_of
 from operators.instants import format_instant
@@ -158,6 +159,27 @@ def erasure(lanes: list[InLane]) -> dict[str, Any]:
     who = {"userId" if is_user else "anonymousId": names[0]}
     about = {"timestamp": format_instant(now), "properties": {"identifiers": names[1:]}}
     return {"type": "erase", "messageId": f"erase-{id}", **who, **about}
+
+
+def forget_verdicts(ledger: Path, lanes: list[InLane]) -> None:
+    """Takes out of a ledger of `beckon verify`, where there is one, what it knows of the person and of all its addresses. UnavailableError
+    where it is in use."""
+    from flows.verify.ledger import open_ledger
+
+    if ledger.exists():
+        texts = set(_texts(export(lanes)))
+        keys = {email_key(canonical) for text in texts if "@" in text and (canonical := canonical_email(text)) is not None}
+        with open_ledger(ledger) as opened:
+            opened.erase(names_in(lanes), texts | keys)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All strings in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 def send(record: dict[str, Any], input: Path | None, kafka: tuple[Settings, str, str] | None) -> str:

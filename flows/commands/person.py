@@ -52,15 +52,20 @@ def erase(
         typer.Option(metavar="BROKERS", help="host:port,...: the record goes to all partitions of the input topic."),
     ] = None,
     topic: Annotated[str | None, typer.Option(help="The input topic.", show_default="the plan's name and .events")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="The ledger of `beckon verify`.", show_default="verify.sqlite in the state, where that is there")
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="The folder of the plan; with --kafka its name is that of the topics.")] = None,
     json: Json = False,
 ) -> None:
     """Forget a person: a record goes to the input of the job, which takes everything of the person out of its state.
 
-    That cannot be undone. Only keyed hashes of the e-mail addresses stay, so that nobody writes to them again.
+    What `beckon verify` knows of its addresses is forgotten at once. That cannot be undone. Only keyed hashes of the e-mail addresses stay,
+    so that nobody writes to them again.
     """
     from flows import logs
-    from flows.person import erasure, send, told
+    from flows.person import erasure, forget_verdicts, send, told
+    from flows.verify.ledger import LEDGER
 
     settings = read_settings()
     logs.configure(settings)
@@ -70,6 +75,7 @@ def erase(
     lanes = _known(state, person)
     if not yes:
         _ask(told(lanes))
+    forget_verdicts(ledger or _folder(state) / LEDGER, lanes)
     record = erasure(lanes)
     if brokers is None:
         target = send(record, input, None)
@@ -83,11 +89,15 @@ def erase(
     say(f"the record is sent to {target}; the person is forgotten when the job has read it")
 
 
+def _folder(state: Path | None) -> Path:
+    return state or read_settings().state or Path("out/state")
+
+
 def _known(state: Path | None, person: str) -> list[InLane]:
     """What the lanes keep of the person; ends the command with 1 where that is nothing."""
     from flows.person import traces
 
-    folder = state or read_settings().state or Path("out/state")
+    folder = _folder(state)
     found = traces(folder, person)
     if not found:
         say(f"nothing is kept of such a person in {folder}; give an identifier just as the events have it")

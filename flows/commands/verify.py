@@ -24,7 +24,6 @@ EXAMPLES = (
     "beckon verify --plan deploy/shop --input events.jsonl --dry-run",
     "beckon verify --plan deploy/shop --input events.jsonl --service zerobounce --budget 500 --dry-run",
 )
-LEDGER = "verify.sqlite"
 BUDGET = 1_000
 
 
@@ -53,7 +52,7 @@ def verify(
     resolver: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS[:PORT]", help="A name server; may be given again.", show_default="the system's")
     ] = None,
-    ledger: Annotated[Path | None, typer.Option(help="What was asked, found and paid.", show_default=f"{LEDGER} in the state")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="What was asked, found and paid.", show_default="verify.sqlite in the state")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell how many would be looked up, and look up none.")] = False,
     json: Json = False,
 ) -> None:
@@ -64,6 +63,7 @@ def verify(
     """
     from flows import logs
     from flows.plan_folder import open_plan
+    from flows.verify.ledger import LEDGER
     from flows.verify.paid import Budget
     from flows.verify.report import due_record, show_due
     from flows.verify.session import Session, look

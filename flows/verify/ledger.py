@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -28,6 +28,8 @@ from flows.verify.verdict import Reason, Verdict
 from operators.instants import format_instant
 from schemas.errors import UnavailableError
 
+LEDGER = "verify.sqlite"
+"""The file beside the lanes of a state."""
 FORMAT = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (salt BLOB NOT NULL, format INTEGER NOT NULL);
@@ -144,6 +146,16 @@ class Ledger:
         self._db.execute("DELETE FROM domains WHERE until < ?", (before_ms,))
         self._db.execute("DELETE FROM told WHERE told < ?", (before_ms,))
         self._db.commit()
+
+    def erase(self, persons: Iterable[str], mailboxes: Iterable[str]) -> None:
+        """Takes out what was told to persons and what was found of mailboxes and their domains, so that it is in no page of the file."""
+        keys = set(mailboxes)
+        self._db.execute("PRAGMA secure_delete = ON")
+        self._db.executemany("DELETE FROM told WHERE person = ?", [(self.hash(person),) for person in persons])
+        self._db.executemany("DELETE FROM answers WHERE mailbox = ?", [(self.hash(key),) for key in keys])
+        self._db.executemany("DELETE FROM domains WHERE domain = ?", [(self.hash(key.rpartition("@")[2]),) for key in keys])
+        self._db.commit()
+        self._db.execute("VACUUM")
 
     def commit(self) -> None:
         """Makes durable what was taken in."""

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -364,6 +365,44 @@ def test_what_the_job_was_told_is_not_paid_again_where_the_ledger_is_gone(tmp_pa
         assert json.loads(due.stdout) == {"persons": 2, "addresses": 0, "by_themselves": 0, "domains": 0, "to_ask": 0, "to_tell": 0}
         told = verify(tmp_path, names, peer)
     assert (told["looked_up"], len(peer.requests), sent(tmp_path)) == (0, 1, before)
+
+
+def rows(ledger: Path) -> dict[str, int]:
+    """How many rows each table has."""
+    with closing(sqlite3.connect(ledger)) as db:
+        return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("answers", "domains", "told")}  # noqa: S608
+
+
+def test_who_is_erased_leaves_the_ledger(tmp_path: Path, names: NameServer) -> None:
+    prepared(tmp_path, {"anna": "Anna+shop@gmail.com", "cleo": "cleo@gmail,com", "ben": "ben@mx.test"})
+    verify(tmp_path, names)
+    run(tmp_path)
+    ledger = tmp_path / "out" / "state" / "verify.sqlite"
+    before = ledger.read_bytes()
+    assert rows(ledger) == {"answers": 3, "domains": 2, "told": 3}
+    with closing(sqlite3.connect(ledger)) as db:
+        kept = {row[0] for row in db.execute("SELECT mailbox FROM answers UNION SELECT person FROM told UNION SELECT domain FROM domains")}
+    for person in ("anna", "cleo"):
+        done = beckon("person", "erase", person, "--yes", "--input", "events.jsonl", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert rows(ledger) == {"answers": 1, "domains": 1, "told": 1}
+    after = ledger.read_bytes()
+    assert len(kept) == 8
+    assert all(hash in before for hash in kept)
+    # Not in free pages either.
+    assert sum(hash in after for hash in kept) == 3
+    run(tmp_path)
+    assert sum(verify(tmp_path, names)["sent"].values()) == 0
+
+
+def test_who_cannot_leave_the_ledger_is_not_erased(job: Path, names: NameServer) -> None:
+    verify(job, names)
+    with closing(sqlite3.connect(job / "out" / "state" / "verify.sqlite")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        done = beckon("person", "erase", "anna", "--yes", "--input", "events.jsonl", cwd=job)
+    assert done.returncode == 3
+    assert "verify.sqlite is in use by another `beckon verify`; wait for it to end" in done.stderr
+    assert "erase" not in (job / "events.jsonl").read_text(encoding="utf-8")
 
 
 def test_two_at_a_time_are_one_too_many(job: Path, names: NameServer) -> None:
