@@ -40,7 +40,9 @@ class Crowd(Palette):
 
     def who(self) -> dict[str, str]:
         user, visitor = {"userId": self.dice.pick(self.users)}, {"anonymousId": self.dice.pick(self.visitors)}
-        return self.dice.pick((user, user, visitor, visitor, user | visitor, user | visitor, self.dice.pick(ODD)))
+        # What an alias itself links stays when it is undone, which the oracle does not know: it names no visitor as a user.
+        odd = [each for each in ODD if not self.merging or each.get("anonymousId") not in self.users]
+        return self.dice.pick((user, user, visitor, visitor, user | visitor, user | visitor, self.dice.pick(odd)))
 
     def record(self) -> dict[str, Any]:
         if self.dice.chance(self.merging) and self.merged:
