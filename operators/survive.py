@@ -170,7 +170,7 @@ class Survive:
     def _follow(self, p: Person, name: str, of: list[Any], words: list[Word]) -> None:
         """Lets that word count which belongs to the one that counts on the trait beside which it stands; none where there is no such."""
         source = of[2] if len(of) > 2 else 0
-        place = next((place for place, word in enumerate(words) if word[2] == source and word[0] >= of[0]), -1)
+        place = next((place for place, word in enumerate(words) if word[2] == source), -1)
         p.traits[name] = _kept(words, place, []) if place >= 0 else [of[0], None, source, _bounded(words, None, []), -1]
 
     def _beside(self, p: Person, name: str, beside: str, t: int, source: int, brought: Container[str]) -> int:
