@@ -98,6 +98,7 @@ def test_the_commands_are_these() -> None:
         "plan status",
         "explain",
         "audit",
+        "profile discrepancies",
         "profile show",
         "rejects ls",
         "rejects show",
