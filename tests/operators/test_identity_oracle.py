@@ -15,6 +15,7 @@ from operators.lane.history import read_history
 from operators.lane.memory_store import MemoryStore
 from operators.language.canonical import canonical
 from operators.language.durations import format_duration
+from operators.language.nodes import Prop
 from operators.permission import consent, suppression
 from operators.plan.checked import Plan
 from tests.audited import ids_of, persons_of
@@ -92,7 +93,8 @@ def unlike(what: str, told: Mapping[str, Any], seen: Mapping[str, Any]) -> str |
 
 def unlike_whys(oracle: Oracle, run: Run) -> Iterator[str]:
     """Calls to which a transition gives another value than the oracle has at that instant."""
-    nodes = {canonical(node): node for segment in oracle.plan.segments for node in parts(segment.when)}
+    every = [node for segment in oracle.plan.segments for node in parts(segment.when)]
+    nodes = {canonical(node): node for node in every if not isinstance(node, Prop)}  # one may read like a call
     persons: dict[str, list[Person]] = defaultdict(list)
     for person in oracle.outcome.seen:
         persons[person.id].append(person)
