@@ -147,9 +147,11 @@ class EarliestSlot(Slot):
 
     All events of the window are kept, since each becomes the earliest when those before it leave; without window and `after` only the
     earliest. State: `[armed, [[time, arrival, value], ...], position of the last event of after]`.
+
+    Where `any_first` is set, whoever looks begins within the window, so each event can be the earliest to it.
     """
 
-    __slots__ = ("durations", "look", "marks")
+    __slots__ = ("any_first", "durations", "look", "marks")
     windows = 1
 
     def __init__(self, no: int, call: Call, context: Context) -> None:
@@ -157,6 +159,7 @@ class EarliestSlot(Slot):
         self.look = look_at(self.property)
         self.durations: set[int] = set()
         self.marks: tuple[int, ...] = ()
+        self.any_first = False
 
     def compared(self, uses: Compared) -> None:
         if self.look is None:
@@ -227,7 +230,11 @@ class EarliestSlot(Slot):
                 del kept[0]
 
     def due(self, state: list[Any], now: int) -> int | None:
-        for t, _, _ in state[1]:
+        kept = state[1]
+        if self.any_first:
+            places = ((bisect_right(kept, now - mark, key=itemgetter(0)), mark) for mark in self.marks)
+            return min((kept[place][0] + mark for place, mark in places if place < len(kept)), default=None)
+        for t, _, _ in kept:
             if self.within is None or t + self.within > now:
                 return next_mark(t, self.marks, now)
         return None

@@ -34,6 +34,8 @@ class PeriodSlot(PartSlot):
         self.period: str = call["this"]
         self.zone = context.zone
         self.elapsed = call.name in ("since", "since_first")
+        if call.name == "since_first":
+            self.each.any_first = True
 
     def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
         return [None, self.carried(before[1], filled[1] if filled is not None else None)]

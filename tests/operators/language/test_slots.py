@@ -267,6 +267,13 @@ def test_a_rule_changes_at_the_exact_instant(rule: str, expected: list[tuple[str
     assert expected == [(kind, t - BASE) for t, _, kind, _, _ in run.transitions]
 
 
+def test_the_first_of_a_day_keeps_its_boundaries_when_one_of_the_day_before_comes_late() -> None:
+    plan = make_plan({"r": "since_first('A', this='day') != '500ms'"}, lateness="0s")
+    late = line("A", 0, "m2").replace(b"2026-01-05T00:00:00.000Z", b"2026-01-04T23:59:39.000Z")
+    run = run_engine(plan, [line("A", 9000, "m1"), late, line("Z", 9400, "m3"), line("Z", 30_000, "m4")])
+    assert [(kind, t - BASE) for t, _, kind, _, _ in run.transitions] == [("entered", 9000), ("exited", 9500), ("entered", 9501)]
+
+
 def test_in_segment_for_counts_from_the_entry() -> None:
     plan = make_plan(
         {"in": 'did("A", within="10s")', "long": 'in_segment_for("in") > "3s"', "at": 'in_segment_for("in") == "3s"'}, lateness="0s"
