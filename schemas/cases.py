@@ -86,6 +86,7 @@ class GivenFile(PlanModel):
     previous: Annotated[
         str, Field(description="With `type: alias` or `unmerge`: the id that is, or is not, the same person as the userId.")
     ] = ""
+    source: Annotated[str, Field(description="Where it comes from: the name of the library that sends it.")] = ""
 
 
 class CheckFile(PlanModel):

@@ -78,6 +78,8 @@ def _record(raw: dict[str, Any], t: int, number: int) -> dict[str, Any]:
         record["userId"] = raw.get("user") or PERSON
     if raw.get("anonymous"):
         record["anonymousId"] = raw["anonymous"]
+    if raw.get("source"):
+        record["context"] = {"library": {"name": raw["source"]}}
     return record | {"timestamp": format_instant(t)} | {NAMES.get(key, key): raw[key] for key in FIELDS if key in raw}
 
 

@@ -199,6 +199,38 @@ def told(text: str, *events: Happened, at: int = 60) -> list[tuple[str, str]]:
     return [(piece.event.message_id, piece.role) for piece in Evidence(happened(*events), BASE_MS + SECOND * at, ZONE).of(call)]
 
 
+TOLD: tuple[tuple[str | None, dict[str, Any]], ...] = (
+    ("crm", {"x": True, "x_raw": "yes"}),
+    ("web", {"x": False}),
+    ("app", {"x": None, "x_raw": "?"}),
+    ("web", {"x": True}),
+    (None, {"y": 1}),
+)
+COUNTING: dict[str, tuple[str, Any, list[str]]] = {
+    "the most recent": ("trait.x", None, ["m4"]),
+    "that of a source": ("trait.x", ("shop", "crm"), ["m1"]),
+    "that of the first listed": ("trait.x", ("crm", "web"), ["m1"]),
+    "one that has none": ("trait.x", ("app", "web"), ["m4"]),
+    "the strictest": ("trait.x", "strictest", ["m3"]),
+    "what stands beside it": ("trait.x_raw", ("crm",), ["m1"]),
+    "what does not stand beside it": ("trait.x_raw", None, []),
+    "what nobody told": ("trait.z", ("crm",), []),
+    "another": ("trait.y.z", ("crm",), ["m5"]),
+}
+
+
+@pytest.mark.parametrize(("text", "policy", "expected"), COUNTING.values(), ids=COUNTING)
+def test_the_evidence_of_a_trait_is_the_event_whose_word_counts(text: str, policy: Any, expected: list[str]) -> None:
+    past = [
+        Past(n, Event(BASE_MS + SECOND * n, "identify", "Identified", f"m{n}", "u", None, traits, source=source))
+        for n, (source, traits) in enumerate(TOLD, 1)
+    ]
+    node = rule(text)
+    assert isinstance(node, Trait)
+    found = Evidence(past, BASE_MS + SECOND * 60, ZONE, {} if policy is None else {"x": policy})
+    assert expected == [piece.event.message_id for piece in found.of_trait(node)]
+
+
 A: Happened = ("A", 0, {})
 B: Happened = ("B", 10, {})
 C: Happened = ("C", 20, {})
