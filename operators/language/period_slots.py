@@ -35,7 +35,10 @@ class PeriodSlot(PartSlot):
         self.zone = context.zone
         self.elapsed = call.name in ("since", "since_first")
         if call.name == "since_first":
-            self.each.any_first = True
+            measure = self.each
+            while isinstance(measure, PartSlot):
+                measure = measure.each
+            measure.any_first = True
 
     def carry(self, before: list[Any], filled: list[Any] | None) -> list[Any]:
         return [None, self.carried(before[1], filled[1] if filled is not None else None)]
