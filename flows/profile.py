@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.profile_consents import consent_rows, suppression_rows
+from flows.totals import numbered
 from operators.identity.resolve import linked_in
 from operators.instants import format_instant
 from operators.lane.keys import Kept
@@ -203,7 +204,11 @@ def _recent(events: list[tuple[str, Kept]], most: int) -> list[Happened]:
 
 def show(profile: Profile, out: Console) -> None:
     """Prints a profile for people."""
-    out.print(Text.assemble((profile.person, "bold"), f"  partition {profile.partition}, {profile.events:,} events, clock {profile.clock}"))
+    out.print(
+        Text.assemble(
+            (profile.person, "bold"), f"  partition {profile.partition}, {numbered(profile.events, 'event')}, clock {profile.clock}"
+        )
+    )
     if len(profile.identifiers) > 1:
         told = [(each.value, each.time or "", (each.type or "").replace("_", " ")) for each in profile.identifiers]
         _section(out, "Identifiers, with their first events", told, "")
@@ -250,8 +255,9 @@ def _section(out: Console, title: str, rows: list[tuple[str, str, str]], nothing
         out.print(Text(f"  {nothing}", style="dim"))
         return
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(no_wrap=True)
+    # What the line is about stays whole where there is no room for all.
+    table.add_column(style="cyan", no_wrap=True, min_width=max(len(first) for first, _, _ in rows) + 2)
+    table.add_column(no_wrap=True, min_width=max(len(second) for _, second, _ in rows) if cut else None)
     table.add_column(style="dim", no_wrap=cut, overflow="ellipsis" if cut else "fold")
     for first, second, third in rows:
         table.add_row(Text(f"  {first}"), Text(second), Text(third))

@@ -8,12 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import UsageError
 
 PREFIX = "BECKON_"
+LEAST_KEY = 16
+"""Shorter keys can be guessed."""
 
 
 class Settings(BaseSettings):
@@ -45,10 +47,17 @@ class Settings(BaseSettings):
     neverbounce_key: SecretStr | None = Field(None, description="the API key of NeverBounce; never shown")
     neverbounce_url: str | None = Field(None, description="its address, where that is another one")
     suppression_key: SecretStr | None = Field(
-        None, min_length=16, description="key of the suppression list, at least 16 characters; else a file beside the state has it"
+        None, description="key of the suppression list, at least 16 characters; else a file beside the state has it"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
+
+    @field_validator("suppression_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < LEAST_KEY:
+            raise ValueError(f"must have at least {LEAST_KEY} characters")
+        return value
 
 
 def read_settings() -> Settings:
@@ -56,5 +65,8 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors(include_input=False)]
+        found = [
+            ("_".join(map(str, each["loc"])).upper(), each["msg"]) for each in error.errors(include_input=False, include_context=False)
+        ]
+        wrong = [f"{PREFIX}{name}: {words.removeprefix('Value error, ')}" for name, words in found]
         raise UsageError(f"the environment has settings that cannot be: {'; '.join(wrong)}") from None

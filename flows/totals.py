@@ -107,18 +107,18 @@ def summary_line(total: Counts, seconds: float) -> str:
     others = {"linked": total.linked, "erased": total.erased, "late": total.late}
     problems = sum(number for found, number in total.quality.items() if found.outcome != CLEANED)
     others |= {"after --until": total.after_until, "applied before": total.replayed}
-    others |= {"problems in data": problems, "filled": total.filled, "still to fill": total.to_fill}
+    others |= {"problem in data" if problems == 1 else "problems in data": problems, "filled": total.filled, "still to fill": total.to_fill}
     parts += [f"{number:,} {name}" for name, number in others.items() if number]
     return f"{numbered(total.events, 'event')} in {seconds:.1f} s ({rate(total.events, seconds):,}/s): {', '.join(parts)}"
 
 
-def numbered(number: int, name: str) -> str:
-    """A number of things.
+def numbered(number: int, name: str, several: str = "") -> str:
+    """A number of things; `several` of them are called so, where an s does not do.
 
-    >>> numbered(1, "event"), numbered(1500, "event")
-    ('1 event', '1,500 events')
+    >>> numbered(1, "event"), numbered(1500, "event"), numbered(2, "mailbox", "mailboxes")
+    ('1 event', '1,500 events', '2 mailboxes')
     """
-    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
+    return f"{number:,} {name if number == 1 else several or f'{name}s'}"
 
 
 def filling(total: Counts) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
+
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON, for programs.")]
 
@@ -36,3 +42,14 @@ def write(text: str) -> None:
 def write_json(value: Any) -> None:
     """One JSON value on standard output, indented on a terminal."""
     write(orjson.dumps(value, option=orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0).decode())
+
+
+def brokers_of(settings: Settings, input: Path | None, kafka: str | None) -> str | None:
+    """The brokers at which a command finds the input of the job; None where that is the file or folder `input`. UsageError unless one of
+    the two is told."""
+    brokers = kafka or (None if input else settings.kafka)
+    if input is None and brokers is None:
+        raise UsageError("no input: give --input with the file or folder that the job reads, or --kafka with brokers")
+    if input is not None and brokers is not None:
+        raise UsageError("two inputs: give --input with the file or folder that the job reads or --kafka with brokers, and not both")
+    return brokers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.console import Json, out, say, write_json
+from flows.commands.console import Json, brokers_of, out, say, write_json
 from flows.settings import read_settings
 from schemas.errors import UsageError
 
@@ -121,9 +121,7 @@ def _send(record: dict[str, object], input: Path | None, kafka: str | None, topi
 
     settings = read_settings()
     logs.configure(settings)
-    brokers = kafka or (None if input else settings.kafka)
-    if (input is None) == (brokers is None):
-        raise UsageError("no input: give --input with the file or folder that the job reads, or --kafka with brokers, and not both")
+    brokers = brokers_of(settings, input, kafka)
     if brokers is None:
         target = send(record, input, None)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.console import Json, say, write, write_json
+from flows.commands.console import Json, brokers_of, say, write, write_json
 from flows.settings import read_settings
 from schemas.errors import UsageError
 
@@ -69,9 +69,7 @@ def erase(
 
     settings = read_settings()
     logs.configure(settings)
-    brokers = kafka or (None if input else settings.kafka)
-    if (input is None) == (brokers is None):
-        raise UsageError("no input: give --input with the file or folder that the job reads, or --kafka with brokers, and not both")
+    brokers = brokers_of(settings, input, kafka)
     lanes = _known(state, person)
     if not yes:
         _ask(told(lanes))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.console import Json, out, say, write, write_json
+from flows.commands.console import Json, brokers_of, out, say, write, write_json
 from flows.commands.run import instant
 from flows.settings import Settings, read_settings
 from flows.totals import numbered
@@ -121,9 +121,7 @@ def retry(
     from flows.rejects.retry import retry_file, target_of
 
     settings = read_settings()
-    brokers = kafka or (None if input else settings.kafka)
-    if (input is None) == (brokers is None):
-        raise UsageError("no input: give --input with the file or folder that the job reads, or --kafka with brokers, and not both")
+    brokers = brokers_of(settings, input, kafka)
     folder = plan or settings.plan
     if folder is None:
         raise UsageError("no plan: give --plan, that of the job")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.console import Json, err, out, say, write_json
+from flows.commands.console import Json, brokers_of, err, out, say, write_json
 from flows.settings import Settings, read_settings
 from flows.stop import install_signal_handlers
 from flows.verify.services import SERVICES, verifier_of
@@ -89,7 +89,8 @@ def verify(
 
 
 def _verify(session: Session, target: Target, servers: list[str], verifier: Verifier | None, budget: Budget, *, json: bool) -> None:
-    from flows.verify.report import done_record, numbered, show_done, told
+    from flows.totals import numbered
+    from flows.verify.report import done_record, show_done, told
     from flows.verify.session import verify
 
     with err().status("looking up") as status:
@@ -112,9 +113,7 @@ def _target(settings: Settings, name: str, input: Path | None, kafka: str | None
     from flows.connectors.kafka_topics import input_topic
     from flows.verify.target import target_of
 
-    brokers = kafka or (None if input else settings.kafka)
-    if (input is None) == (brokers is None):
-        raise UsageError("no input: give --input with the file or folder that the job reads, or --kafka with brokers, and not both")
+    brokers = brokers_of(settings, input, kafka)
     return target_of(input, settings, brokers, topic or settings.topic or input_topic(name))
 
 

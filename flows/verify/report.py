@@ -7,19 +7,11 @@ from typing import Any
 
 from rich.console import Console
 
+from flows.totals import numbered
 from flows.verify.run import Done, Due
 from flows.verify.verdict import REASONS
 
 STATUSES = tuple(dict.fromkeys(status for status, _ in REASONS.values()))
-
-
-def numbered(number: int, one: str, several: str) -> str:
-    """A number of things.
-
-    >>> numbered(1, "mailbox", "mailboxes"), numbered(2000, "mailbox", "mailboxes")
-    ('1 mailbox', '2,000 mailboxes')
-    """
-    return f"{number:,} {one if number == 1 else several}"
 
 
 def done_record(done: Done, to: str) -> dict[str, Any]:
@@ -42,15 +34,15 @@ def due_record(due: Due) -> dict[str, int]:
 
 def told(done: Done) -> str:
     """How far a pass is."""
-    return f"{numbered(done.persons, 'person', 'persons')} read, {sum(done.told.values()):,} events sent, {done.mailboxes['asked']:,} paid"
+    return f"{numbered(done.persons, 'person')} read, {sum(done.told.values()):,} events sent, {done.mailboxes['asked']:,} paid"
 
 
 def show_done(done: Done, to: str, out: Console) -> None:
     """One line for what was sent, one for what was looked up and what was not."""
     sent, looked_up = sum(done.told.values()), done.mailboxes["found"] + done.mailboxes["asked"]
     statuses = ", ".join(f"{done.told[status]:,} {status}" for status in STATUSES if done.told[status])
-    out.print(f"{numbered(sent, 'event', 'events')} sent to {to}{f': {statuses}' if sent else ''}", soft_wrap=True)
-    parts = [f"{numbered(done.addresses, 'address', 'addresses')} of {numbered(done.persons, 'person', 'persons')}"]
+    out.print(f"{numbered(sent, 'event')} sent to {to}{f': {statuses}' if sent else ''}", soft_wrap=True)
+    parts = [f"{numbered(done.addresses, 'address', 'addresses')} of {numbered(done.persons, 'person')}"]
     parts += [f"{looked_up:,} looked up", f"{done.mailboxes['asked']:,} of them paid"]
     others = {"wait for their domains": done.mailboxes["waiting"], "left unasked": done.mailboxes["left"]}
     out.print(", ".join(parts + [f"{number:,} {name}" for name, number in others.items() if number]), soft_wrap=True)

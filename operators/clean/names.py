@@ -97,13 +97,14 @@ def cased(text: str, *, part: bool = False) -> str:
 
     >>> cased("FRANKFURT AM MAIN"), cased("LA PAZ")
     ('Frankfurt am Main', 'La Paz')
+    >>> cased("DE LA", part=True), cased("X Y")
+    ('de La', 'X Y')
     """
     words = text.split(" ")
     suffix = _suffix(words[-1]) if len(words) > 1 else None
     named = words if suffix is None else words[:-1]
     if len(text) > 1 and (text.isupper() or text.islower()):
-        only = all(word.casefold() in _PARTICLES for word in named)
-        named = [word.lower() if _is_small(word, i, part) and not only else _title(word) for i, word in enumerate(named)]
+        named = [word.lower() if i < len(named) - 1 and _is_small(word, i, part) else _title(word) for i, word in enumerate(named)]
     else:
         named = [_title(word) if word.isupper() and len(word) > _INITIALS and "." not in word else word for word in named]
     return " ".join(named if suffix is None else [*named, suffix])
@@ -121,6 +122,6 @@ def _title(word: str) -> str:
     """The word with a capital at the beginning of each of its pieces; one letter behind an apostrophe, as in "Anna's", stays small."""
     pieces = _LETTERS.split(word)
     return "".join(
-        piece.lower() if len(piece) == 1 and i and pieces[i - 1].endswith(_APOSTROPHES) else piece[:1].upper() + piece[1:].lower()
+        piece.lower() if len(piece) == 1 and i and pieces[i - 1].endswith(_APOSTROPHES) else piece[:1].title() + piece[1:].lower()
         for i, piece in enumerate(pieces)
     )
