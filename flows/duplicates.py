@@ -22,7 +22,7 @@ from flows.totals import numbered
 from operators.duplicates.decisions import accepted, refused
 from operators.duplicates.index import Index
 from operators.duplicates.record import Record
-from operators.duplicates.rows import Candidate
+from operators.duplicates.rows import Candidate, State
 from operators.duplicates.score import chance_of
 from operators.duplicates.watch import read_candidates
 from operators.identity.resolve import present
@@ -60,18 +60,18 @@ class Pair(msgspec.Struct, frozen=True):
 
 def read_pairs(state: Path, *, decided: bool = False) -> list[Pair]:
     """The pairs that are up for review, or all; the surest first. UnavailableError where there is no state."""
-    return [_pair(each) for each, _ in _read(state, decided=decided)]
+    return [_pair(each) for each, _ in _read(state) if decided or each.state == "open"]
 
 
 def find_pair(state: Path, person: str, other: str) -> tuple[Candidate, tuple[Record, Record]]:
     """The candidate of these two, in whatever order, and what they were compared by; UsageError where they are none."""
-    for candidate, records in _read(state, decided=True):
+    for candidate, records in _read(state):
         if {candidate.person, candidate.other} == {person, other}:
             return candidate, records
     raise UsageError("these two are no pair that was put up for review; `beckon duplicates ls` shows those that are")
 
 
-def _read(state: Path, *, decided: bool) -> list[tuple[Candidate, tuple[Record, Record]]]:
+def _read(state: Path) -> list[tuple[Candidate, tuple[Record, Record]]]:
     folders = [path for path in sorted(state.glob("lane-*")) if path.is_dir()]
     if not folders:
         raise UnavailableError(f"there is no state in {state}; give the --state of the job")
@@ -80,11 +80,21 @@ def _read(state: Path, *, decided: bool) -> list[tuple[Candidate, tuple[Record, 
         store = open_live(folder)
         try:
             index = Index(store)
-            candidates = read_candidates(store, None if decided else "open")
-            found += [(each, (index.record(each.person), index.record(each.other))) for each in candidates if _are_two(store, each)]
+            for each in read_candidates(store, None):
+                state_now = _state_now(store, each)
+                if state_now is not None:
+                    shown = msgspec.structs.replace(each, state=state_now)
+                    found.append((shown, (index.record(each.person), index.record(each.other))))
         finally:
             store.close()
     return sorted(found, key=lambda each: (-each[0].bits, each[0].person, each[0].other))
+
+
+def _state_now(store: Store, candidate: Candidate) -> State | None:
+    """What became of a candidate; None where both are one for other reasons."""
+    if _are_two(store, candidate):
+        return "parted" if candidate.state == "merged" else candidate.state
+    return "merged" if candidate.state == "merged" else None
 
 
 def _are_two(store: Store, candidate: Candidate) -> bool:

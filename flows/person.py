@@ -24,8 +24,8 @@ from flows.settings import Settings
 from operators.clean.email import canonical_email, email_key
 from operators.duplicates.rows import Candidate
 from operators.duplicates.score import chance_of
+from operators.identity.resolve import names_of
 from operators.instants import format_instant
-from operators.lane.erasure import names_of
 from operators.lane.keys import Kept, Meta
 from operators.lane.opening import stored_meta
 from operators.lane.rocks import open_live

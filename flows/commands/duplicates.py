@@ -38,7 +38,7 @@ PlanFolder = Annotated[Path | None, typer.Option(help="The folder of the plan; w
 @duplicates.command(epilog=f"Example:\n\n$ {LS_EXAMPLE}")
 def ls(
     state: State = None,
-    all: Annotated[bool, typer.Option("--all", help="Also those of which somebody has decided.")] = False,
+    all: Annotated[bool, typer.Option("--all", help="Also those of which was decided: merged, parted again, refused.")] = False,
     json: Json = False,
 ) -> None:
     """List the pairs that are up for review, the surest first, with the evidence: how each field agrees, and its weight in bits."""

@@ -28,8 +28,8 @@ RECORDS_END = b"g"
 
 _BLOCK = 1 + 8
 
-State = Literal["open", "refused", "merged"]
-"""What was decided of a candidate."""
+State = Literal["open", "refused", "merged", "parted"]
+"""What was decided of a candidate. Of those that are merged, who looks says which are parted again; that is not stored."""
 
 
 class Candidate(msgspec.Struct, array_like=True, frozen=True, gc=False):

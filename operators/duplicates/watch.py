@@ -19,7 +19,7 @@ from operators.duplicates.index import Index
 from operators.duplicates.record import NOTHING, TRAITS, Record, record_of
 from operators.duplicates.rows import CANDIDATES, CANDIDATES_END, Candidate, State, candidate_key, candidates_prefix, mirror_key
 from operators.duplicates.score import Score, bits_of
-from operators.identity.resolve import Row, present
+from operators.identity.resolve import Row, names_of, present
 from operators.lane.store import Store, Writes
 from operators.plan.checked import Plan
 from schemas.event import MAX_ID_LENGTH, Event
@@ -55,6 +55,9 @@ class Watch:
         self.size = 0
         if event.kind == "identify":
             return [self._merging(each) for each in self.changed(p.id, p.traits, persons, event.message_id, event.t)]
+        if event.kind == "alias":
+            self._accepted(p, event)
+            return []
         other = event.properties.get("other") if event.name == REFUSED else None
         if isinstance(other, str) and other and other != p.id and len(other) <= MAX_ID_LENGTH:
             self.refuse(p.id, other, event.message_id, event.t)
@@ -69,17 +72,37 @@ class Watch:
             return []
         self.size += added
         found = self._find(person, record, persons)
+        merging = self._to_merge(found)
         self._withdraw(person, found)
         merged = []
         for other, (bits, evidence) in found.items():
             before = self.candidate(person, other)
-            merge = self._bounds.merge is not None and bits >= self._bounds.merge
             first, second = (other, person) if before is None else (before.person, before.other)
-            candidate = Candidate(first, second, bits, evidence, message_id, t, "merged" if merge else "open")
+            candidate = Candidate(first, second, bits, evidence, message_id, t, "merged" if other in merging else "open")
             self._put(candidate)
-            if merge:
+            if other in merging:
                 merged.append(candidate)
         return merged
+
+    def _to_merge(self, found: dict[str, Score]) -> set[str]:
+        """Who of those who were found is merged by itself: none of two of whom it was decided that they are two. Who is not the same as one
+        of them is no candidate any more."""
+        least = self._bounds.merge
+        sure = {other for other, (bits, _) in found.items() if least is not None and bits >= least}
+        apart = {other: self._apart(other) for other in sure}
+        merging = {other for other in sure if not apart[other] & sure}
+        for other in [other for other in found if any(other in apart[each] for each in merging)]:
+            del found[other]
+        return merging
+
+    def _accepted(self, p: Person, event: Event) -> None:
+        """An alias makes the two of a candidate one: somebody has decided. Who is not the one is not the other."""
+        before = self.candidate(event.user_id or event.anonymous_id or "", event.previous_id or "")
+        if before is not None and before.state == "open":
+            self._put(msgspec.structs.replace(before, state="merged"))
+        apart = self._apart(p.id)
+        for name in names_of(p) if apart else ():
+            self._withdraw(name, {other for other in self._others(name) if self._present(other) not in apart})
 
     def _merging(self, candidate: Candidate) -> Event:
         """The alias of a candidate; the higher-ranking of the two names both."""
@@ -92,15 +115,21 @@ class Watch:
         """The present persons that are probably this one, and of whom nothing was decided; the highest score first."""
         found: dict[str, Score] = {}
         for name, score in find(self._index, person, record, persons, self._bounds.review):
-            p = present(self._row, name)
-            other = name if p is None else p.id
-            if other != person and not self._is_decided(person, name) and not self._is_decided(person, other):
-                found.setdefault(other, score)
-        return found
+            found.setdefault(self._present(name), score)
+        apart = {person} | (self._apart(person) if found else set())
+        return {other: score for other, score in found.items() if other not in apart}
 
-    def _is_decided(self, person: str, other: str) -> bool:
-        before = self.candidate(person, other)
-        return before is not None and before.state != "open"
+    def _present(self, name: str) -> str:
+        """The name of the person that a name leads to."""
+        p = present(self._row, name)
+        return name if p is None else p.id
+
+    def _apart(self, person: str) -> set[str]:
+        """Of whom it was decided that they are not this person, whatever either was named by then."""
+        p = present(self._row, person)
+        pairs = [(name, other) for name in ([person] if p is None else names_of(p)) for other in self._others(name)]
+        decided = {other for name, other in pairs if (before := self.candidate(name, other)) is not None and before.state != "open"}
+        return {self._present(other) for other in decided} - {person if p is None else p.id}
 
     def refuse(self, person: str, other: str, message_id: str, t: int) -> None:
         """Two persons are two: they are never put up again."""

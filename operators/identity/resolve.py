@@ -159,6 +159,12 @@ def owner(row: Row, named: Person, event: Event) -> Person | None:
     return p if email is None or email == p.id or (email in known and known[email].rank >= EMAIL) else None
 
 
+def names_of(p: Person) -> list[str]:
+    """All identifiers of a person, the one that names it first."""
+    groups = {} if p.ties is None else p.ties.linked
+    return list(dict.fromkeys([p.id, *groups, *(value for linked in groups.values() for value in linked.known)]))
+
+
 def linked_in(p: Person) -> Linked:
     """What links have made one under the person's own name."""
     linked = None if p.ties is None else p.ties.linked.get(p.id)

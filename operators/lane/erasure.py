@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from operators.duplicates.watch import Bounds, Watch
 from operators.emit import Emit
 from operators.identity.relay import Erased
-from operators.identity.resolve import present
+from operators.identity.resolve import names_of, present
 from operators.lane.history import History
 from operators.lane.keys import ERASED, ERASED_END, PERSONS, PERSONS_END, Meta, erased_key
 from operators.lane.people import People
@@ -161,12 +161,6 @@ class Erasure:
                 if any(each in value for each in there):
                     yield key[len(PERSONS) :].decode()
             start = pairs[-1][0] + b"\0"
-
-
-def names_of(p: Person) -> list[str]:
-    """All identifiers of a person, the one that names it first."""
-    groups = {} if p.ties is None else p.ties.linked
-    return list(dict.fromkeys([p.id, *groups, *(value for linked in groups.values() for value in linked.known)]))
 
 
 def _unmention(p: Person, names: set[str]) -> bool:

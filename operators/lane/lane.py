@@ -260,7 +260,7 @@ class Lane:
         self._size += size + brought.size
         self._stage.apply(p, event, watermark, self._emit, brought.past, brought.touched)
         self._applied(p, event, watermark, counts, linked=brought is not NOTHING)
-        if self._watch is not None and (event.kind == "identify" or event.name == REFUSED):
+        if self._watch is not None and (event.kind in _LOOKED_AT or event.name == REFUSED):
             aliases = self._watch.see(p, event, meta.persons)
             self._size += self._watch.size
             for alias in aliases:

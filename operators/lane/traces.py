@@ -10,8 +10,7 @@ from operators.duplicates.index import Index
 from operators.duplicates.record import NOTHING, Record
 from operators.duplicates.rows import Candidate
 from operators.duplicates.watch import read_candidates
-from operators.identity.resolve import present
-from operators.lane.erasure import names_of
+from operators.identity.resolve import names_of, present
 from operators.lane.history import history_of
 from operators.lane.keys import TIMERS, TIMERS_END, Kept, due_in, person_in, person_key
 from operators.lane.live import segment_names

@@ -106,6 +106,12 @@ def test_what_is_accepted_goes_into_the_input_as_an_alias_with_the_evidence(job:
     assert profile["person"] == "anna"
     [merge] = profile["merges"]
     assert (merge["kind"], merge["previous"], merge["evidence"]["evidence"]) == ("duplicate", "anna-2", pair["evidence"])
+    assert [each["state"] for each in ls(job, "--all")] == ["merged"]
+    parted = {"type": "unmerge", "userId": "anna", "previousId": "anna-2", "messageId": "p", "timestamp": "2026-01-01T00:01:00Z"}
+    write_lines(job / "events" / "z.jsonl", [parted, identify("anna-2", ANNA, 9)])
+    run(job)
+    assert ls(job) == []
+    assert [each["state"] for each in ls(job, "--all")] == ["parted"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.duplicates.watch import read_candidates
 from operators.identity.resolve import linked_in
 from operators.lane.history import read_history
 from operators.lane.keys import META, PERSONS, PERSONS_END, Meta
@@ -326,3 +327,38 @@ def test_the_parts_are_as_they_are_at_the_unmerge(at: float, parted: list[str]) 
     given = [record(0.001, "B", user="u"), record(0.001, user="v"), says("alias", 0.5, "u", "v"), says("unmerge", at, "u", "v", "m")]
     run = ran(given, SOON)
     assert [f"{person} {kind}" for time, person, kind, *_, cause in came(run) if (time, cause) == (at, "m")] == parted
+
+
+KARLA = {"firstName": "Karla", "lastName": "Quint", "birthday": "1990-01-01"}
+LOOKING = {"duplicate_persons": {"review": 0.6, "merge": 0.99}}
+
+
+def named(at: float, user: str) -> dict[str, Any]:
+    return record(at, "identify", user, **KARLA)
+
+
+@pytest.mark.parametrize("decided", ["parted", "refused"])
+def test_two_who_are_two_are_not_made_one_by_way_of_a_third(decided: str) -> None:
+    first = [named(0, "u1"), named(1, "u2")]
+    if decided == "parted":
+        given, settings = [*first, says("unmerge", 2, "u1", "u2")], LOOKING
+    else:
+        given, settings = [record(2, "Duplicate Refused", "u1", other="u2"), *first], LOOKING
+    assert set(persons(ran(given, settings=settings).store)) == {"u1", "u2"}
+    # A third is like both: which of them it is, nobody can tell.
+    run = ran([*given, named(5, "u3")], settings=settings)
+    assert set(persons(run.store)) == {"u1", "u2", "u3"}
+    assert {(each.person, each.other) for each in read_candidates(run.store)} == {("u1", "u3"), ("u2", "u3")}
+    # Once it is one of them, it is not the other.
+    later = ran([*given, named(5, "u3"), says("alias", 6, "u1", "u3"), named(7, "u3"), named(8, "u2")], settings=settings)
+    assert set(persons(later.store)) == {"u1", "u2"}
+    assert [each for each in read_candidates(later.store) if "u2" in (each.person, each.other)] == []
+
+
+def test_who_is_like_one_of_two_is_no_candidate_of_the_other() -> None:
+    home = {"address": {"street": "Ring 3", "city": "Bonn", "postalCode": "53111"}}
+    tim, tom = KARLA | home | {"firstName": "Tim"}, KARLA | home | {"firstName": "Tom"}
+    given = [record(0, "identify", "u1", **tim), record(1, "identify", "u2", **tom), record(2, "Duplicate Refused", "u1", other="u2")]
+    run = ran([*given, record(5, "identify", "u3", **tim)], settings=LOOKING)
+    assert set(persons(run.store)) == {"u1", "u2"}
+    assert read_candidates(run.store) == []
