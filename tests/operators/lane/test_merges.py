@@ -356,8 +356,8 @@ def test_two_who_are_two_are_not_made_one_by_way_of_a_third(decided: str) -> Non
 
 
 def test_who_is_like_one_of_two_is_no_candidate_of_the_other() -> None:
-    home = {"address": {"street": "Ring 3", "city": "Bonn", "postalCode": "53111"}}
-    tim, tom = KARLA | home | {"firstName": "Tim"}, KARLA | home | {"firstName": "Tom"}
+    home: dict[str, Any] = {"address": {"street": "Ring 3", "city": "Bonn", "postalCode": "53111"}}
+    tim, tom = home | KARLA | {"firstName": "Tim"}, home | KARLA | {"firstName": "Tom"}
     given = [record(0, "identify", "u1", **tim), record(1, "identify", "u2", **tom), record(2, "Duplicate Refused", "u1", other="u2")]
     run = ran([*given, record(5, "identify", "u3", **tim)], settings=LOOKING)
     assert set(persons(run.store)) == {"u1", "u2"}
