@@ -64,15 +64,14 @@ class Erasure:
     def forget(self, name: str, event: Event, watermark: int, told: Erased) -> int:
         """Forgets what stands under a name, as another stage says; gives how many persons that is."""
         found = self._people.row(name)
+        is_person = found is not None and found.to is None
+        if found is not None and is_person:
+            self._erase(found, event, watermark)
+        elif found is not None:
+            self._let_go(name)
         if told.key == self._suppression.key_id:
             self._suppression.add(told.addresses, event.t)
-        if found is None:
-            return 0
-        if found.to is None:
-            self._erase(found, event, watermark)
-            return 1
-        self._let_go(name)
-        return 0
+        return int(is_person)
 
     def flush(self, writes: Writes) -> None:
         """Puts what was erased into a batch of writes."""
@@ -119,8 +118,9 @@ class Erasure:
         leading = [name for name in names_of(p) if (found := present(self._people.row, name)) is not None and found.id == p.id]
         addresses = {self._suppression.hash(each) for each in self._addresses(p, watermark)} - {None}
         told = Erased(self._suppression.key_id, sorted(each for each in addresses if each is not None))
-        self._suppression.add(told.addresses, event.t)
         self._stage.erase(p, leading, event, watermark, told, self._emit)
+        # What was due before knows nothing of it.
+        self._suppression.add(told.addresses, event.t)
         for name in leading:
             self._let_go(name)
         self._meta.persons -= 1
