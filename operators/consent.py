@@ -145,10 +145,10 @@ def _checked(event: Event) -> int:
 
 
 def _topics(properties: dict[str, Any], unclear: tuple[str, ...]) -> tuple[str, ...]:
-    """The topics that an event names; all (an empty one) where it names none, `unclear` where that cannot be read."""
+    """The topics that an event names; all (an empty one) where it has none, `unclear` where that cannot be read."""
     topics = properties.get("topics")
     topics = properties.get("topic") if topics is None else topics
-    if topics is None or topics == "":
+    if topics is None:
         return ("",)
     found = [_text(topic) for topic in (topics if type(topics) is list else [topics])]
     named = tuple(topic for topic in found if topic is not None)

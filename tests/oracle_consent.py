@@ -27,7 +27,7 @@ def text(value: Any) -> str | None:
 def topics(event: Event) -> set[str]:
     """What an event is about; where that cannot be read, all in what restricts."""
     told = event.properties.get("topics") if event.properties.get("topics") is not None else event.properties.get("topic")
-    if told in (None, ""):
+    if told is None:
         return {ALL}
     named = [text(each) for each in (told if isinstance(told, list) else [told])]
     unclear = {ALL} if event.name != "Consent Given" and (None in named or not named) else set()

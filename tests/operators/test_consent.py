@@ -37,6 +37,12 @@ READ: dict[str, tuple[str, dict[str, Any], list[tuple[str, str]]]] = {
     "an empty version is none": ("Consent Given", {"topic": "news", "text_version": " "}, [NEWS]),
     "a giving without a topic is about all": ("Consent Given", {}, [("given", "")]),
     "a giving that cannot be read gives nothing": ("Consent Given", {"topic": {"a": 1}}, []),
+    "a giving to an empty topic gives nothing": ("Consent Given", {"topic": "", "text_version": "v2"}, []),
+    "a giving to a blank topic gives nothing": ("Consent Given", {"topic": " "}, []),
+    "a giving to no topics gives nothing": ("Consent Given", {"topics": []}, []),
+    "a giving to empty topics gives nothing": ("Consent Given", {"topics": "", "topic": "news"}, []),
+    "a withdrawal from an empty topic is about all": ("Consent Withdrawn", {"topic": ""}, [("withdrawn", "")]),
+    "unsubscribed from an empty topic": ("Unsubscribed", {"topic": ""}, [("unsubscribed", "")]),
     "a withdrawal without a topic is about all": ("Consent Withdrawn", {"topic": None}, [("withdrawn", "")]),
     "a withdrawal that cannot be read is about all": (
         "Consent Withdrawn",
