@@ -3,7 +3,8 @@
 Kept are the latest acts alone, by event time: of consent for each topic and source, of suppression for each topic, of an address for each
 address. A maximum does not hang on the order in which events arrive, so persons that become one have what one history has.
 
-*Guarantees*: acts stay when their events leave the history. What restricts goes last where there are too many.
+*Guarantees*: acts stay when their events leave the history. Where there are too many, what restricts goes after what permits, and what
+suppresses all topics last of all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from operators.clean.email import canonical_email, email_key
 from operators.instants import instant_of
-from schemas.consent import Act, ActKind
+from schemas.consent import SUPPRESSING, Act, ActKind
 from schemas.event import Event
 from schemas.person import Person
 
@@ -60,8 +61,15 @@ def latest(*several: Iterable[Act]) -> list[Act]:
                 found[place] = act
     places = sorted(found)
     if len(places) > MOST_ACTS:
-        places = sorted(sorted(places, key=lambda place: (found[place].kind in PERMITTING, -found[place].t))[:MOST_ACTS])
+        places = sorted(sorted(places, key=lambda place: _lightness(found[place]))[:MOST_ACTS])
     return [found[place] for place in places]
+
+
+def _lightness(act: Act) -> tuple[bool, bool, bool, bool, int]:
+    """What goes first where there are too many, the greatest: what permits, then what restricts a topic, last what suppresses all topics;
+    of these the oldest."""
+    one_topic = act.about != "" and act.kind != "bounced"
+    return act.kind in PERMITTING, one_topic, act.kind not in SUPPRESSING, act.about != "", -act.t
 
 
 def _order(act: Act) -> tuple[int, str, str, str]:

@@ -132,6 +132,29 @@ def test_too_many_acts_leave_what_restricts() -> None:
     assert given[0] not in kept
 
 
+ALL_TOPICS = [
+    Act("unsubscribed", "", 0, "m"),
+    Act("complained", "", 0, "m"),
+    Act("bounced", "", 0, "m"),
+    Act("withdrawn", "", 0, "m"),
+    Act("bounced", "a@x.example", 0, "m"),
+]
+
+
+@pytest.mark.parametrize("kind", ["given", "withdrawn", "unsubscribed"])
+def test_what_restricts_all_topics_goes_last_whatever_its_age(kind: ActKind) -> None:
+    later = [Act(kind, f"t{i}", 1 + i, "m") for i in range(2 * MOST_ACTS)]
+    kept = latest(ALL_TOPICS, later)
+    assert sorted([*ALL_TOPICS, *later[-(MOST_ACTS - len(ALL_TOPICS)) :]], key=repr) == sorted(kept, key=repr)
+
+
+def test_what_suppresses_all_topics_stays_beside_too_many_sources_and_addresses() -> None:
+    sources = [Act("withdrawn", "", 1 + i, "m", f"s{i}") for i in range(MOST_ACTS)]
+    addresses = [Act("bounced", f"a{i}@x.example", 1 + i, "m") for i in range(MOST_ACTS)]
+    kept = latest(ALL_TOPICS, sources, addresses)
+    assert [act for act in ALL_TOPICS if act.about == "" and act not in kept] == [ALL_TOPICS[3]]
+
+
 # --- what it permits ------------------------------------------------------------------------------------------------------------------
 
 
