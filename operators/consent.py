@@ -28,8 +28,8 @@ PERMITTING: frozenset[ActKind] = frozenset({"given", "proved", "verified"})
 _BY_SOURCE: frozenset[ActKind] = frozenset({"given", "withdrawn"})
 _HARD = frozenset({"hard", "hardbounce", "permanent", "bounce"})
 _VALID = frozenset({"valid", "deliverable"})
-_ADDRESS = ("email", "recipient", "email_id")
-_BOUNCE_TYPE = ("bounce_type", "bounceType", "type", "severity")
+ADDRESS = ("email", "recipient", "email_id")
+BOUNCE_TYPE = ("bounce_type", "bounceType", "type", "severity")
 
 
 def take(p: Person, event: Event) -> bool:
@@ -124,7 +124,7 @@ def _complained(properties: dict[str, Any]) -> Told:
 
 
 def _bounced(properties: dict[str, Any]) -> Told:
-    kinds = (properties.get(name) for name in _BOUNCE_TYPE)
+    kinds = (properties.get(name) for name in BOUNCE_TYPE)
     if any(type(kind) is str and kind.lower().replace("_", "").replace(" ", "") in _HARD for kind in kinds):
         yield "bounced", _address(properties) or ""
 
@@ -171,7 +171,7 @@ def _text(value: Any) -> str | None:
 
 def _address(properties: dict[str, Any]) -> str | None:
     """The first address that an event tells, in the form in which addresses are compared."""
-    return next((key for name in _ADDRESS if (key := address_key(properties.get(name))) is not None), None)
+    return next((key for name in ADDRESS if (key := address_key(properties.get(name))) is not None), None)
 
 
 def address_key(value: Any) -> str | None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
+from operators.consent import ACTS
+from operators.duplicates.decisions import REFUSED
 from operators.language import calls
 from operators.language.canonical import canonical
 from operators.language.dates import WEEKDAYS
@@ -43,8 +45,9 @@ from operators.language.nodes import (
 )
 from operators.language.patterns import compile_pattern
 
-ALWAYS_KNOWN = ("Identified", "Page Viewed", "Screen Viewed")
-"""Events that need no tracking plan: they come of identify, page and screen calls, not of a name that a sender chooses."""
+PAGE_EVENTS = ("Page Viewed", "Screen Viewed")
+ALWAYS_KNOWN = ("Identified", *PAGE_EVENTS, *ACTS, REFUSED)
+"""Events that need no entry in a tracking plan: they come of identify, page and screen calls, or Beckon itself reads them."""
 
 PAGE_FIELDS = frozenset({"name", "category"})
 """Properties that every page and screen can have, whatever the tracking plan says of the others."""
@@ -480,7 +483,7 @@ def unknown_property(at: int, path: tuple[str, ...], names: tuple[str, ...], eve
 
 def _missing(event: str, path: tuple[str, ...], events: Events) -> tuple[str, list[str]] | None:
     """The first step of the path that the event does not have, and those that it has; None where it may have the property."""
-    if event not in events or (event in ALWAYS_KNOWN[1:] and path[0] in PAGE_FIELDS):
+    if event not in events or (event in PAGE_EVENTS and path[0] in PAGE_FIELDS):
         return None
     schema: Any = events[event]
     for step in path:

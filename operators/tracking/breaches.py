@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from jsonschema_rs import ValidationError
 
-from operators.language.check import ALWAYS_KNOWN, PAGE_FIELDS
+from operators.language.check import PAGE_EVENTS, PAGE_FIELDS
 from operators.plan.checked import TrackedEvent
 from operators.tracking.schemas import parts_of
 from operators.tracking.validators import validator_of
@@ -42,7 +42,7 @@ class Tracked:
 
     def __init__(self, event: TrackedEvent) -> None:
         schema: dict[str, Any] = json.loads(event.schema)
-        if event.name in ALWAYS_KNOWN[1:]:
+        if event.name in PAGE_EVENTS:
             schema = {**schema, "properties": {**dict.fromkeys(PAGE_FIELDS, True), **schema.get("properties", {})}}
         required = schema.get("required")
         self.name, self.action = event.name, event.on_breach

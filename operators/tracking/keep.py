@@ -1,7 +1,7 @@
 """`keep`: one event put to the tracking plan: taken as it is, taken without the properties that break the plan, or rejected.
 
-A property that is null is as one that is missing. Group and alias are not looked at, and of identify, page and screen only those that the
-plan names: these calls need no entry.
+A property that is null is as one that is missing. Group and alias are not looked at. Of identify, page and screen, and of the tracks that
+Beckon reads itself (`ALWAYS_KNOWN`), only those are that the plan names: they need no entry.
 
 *Guarantees*: whatever the event and the schema, there is an event or a reject, in a time that their lengths bound. Nothing that is counted
 or told holds a value of the event.
@@ -17,6 +17,7 @@ from operators.language.check import ALWAYS_KNOWN
 from operators.plan.checked import TrackingPlan
 from operators.tracking.breaches import UNKNOWN, Breach, Tracked, written
 from operators.tracking.sources import Sources
+from operators.tracking.strip import strip
 from schemas.counts import Quality
 from schemas.event import Event
 from schemas.output import Reject
@@ -53,8 +54,7 @@ class Tracking:
         if tracked.action == "block":
             return Reject("tracking_plan", f"{name}: {told(found)}")
         if tracked.action == "strip":
-            # A null breaks nothing, and in an identify it takes a trait away.
-            event.properties = {key: value for key, value in event.properties.items() if value is None or key in rest}
+            event.properties = strip(name, event.properties, rest)
         return event
 
     def _unknown(self, event: Event, emit: Emit) -> Event | Reject:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.consent import ACTS, acts_of
 from operators.decode import decode
+from operators.duplicates.decisions import REFUSED
 from operators.emit import Emit
 from operators.lane.stats import read_days
 from operators.plan.checked import Plan, TrackedEvent, TrackingPlan
@@ -369,3 +371,58 @@ def test_only_what_can_change_an_outcome_is_a_new_version_of_the_plan() -> None:
     same = [plan_of(text).version for text in ("events: {Viewed: , 'Order Completed': , Searched: }", flags)]
     assert same[0] == same[1] != plan_of().version
     assert plan_of().version != plan_of(TRACKING.replace("type: number", "type: integer")).version
+
+
+# --- events that Beckon reads itself --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*ACTS, REFUSED])
+@pytest.mark.parametrize("unknown", sorted(BREACH_ACTIONS))
+def test_what_beckon_reads_itself_needs_no_entry(name: str, unknown: BreachAction) -> None:
+    raw = record(event=name, properties={"topic": "news", "other": "u2"})
+    event, emit = kept("block", raw, unknown=unknown)
+    assert event == event_of(raw)
+    assert not emit.counts.quality
+
+
+ADDRESS = {"email": "a@x.example"}
+HARD = {**ADDRESS, "type": "Permanent"}
+VALID = {**ADDRESS, "status": "valid"}
+STRIPPED: dict[str, tuple[str, dict[str, Any], set[str], list[tuple[str, str]]]] = {
+    "a giving's topic": ("Consent Given", {"topic": "news", "text_version": "v2"}, {"topic"}, []),
+    "a giving's topics, with a topic left": ("Consent Given", {"topics": ["news"], "topic": "offers"}, {"topics"}, []),
+    "a giving's topic, with topics left": ("Consent Given", {"topics": ["news"], "topic": "offers"}, {"topic"}, []),
+    "a giving's source": ("Consent Given", {"topic": "news", "source": "web"}, {"source"}, []),
+    "the version of a giving's text": ("Consent Given", {"topic": "news", "text_version": "v2"}, {"text_version"}, [("given", "news")]),
+    "what no act is read by": ("Consent Given", {"topic": "news", "x": 1}, {"x"}, [("given", "news")]),
+    "a withdrawal's topic": ("Consent Withdrawn", {"topic": "news"}, {"topic"}, [("withdrawn", "")]),
+    "a withdrawal's topics, with a topic left": ("Consent Withdrawn", {"topics": ["a"], "topic": "b"}, {"topics"}, [("withdrawn", "")]),
+    "a withdrawal's source": ("Consent Withdrawn", {"topic": "news", "source": "crm"}, {"source"}, [("withdrawn", "news")]),
+    "the topic of an unsubscription": ("Unsubscribed", {"topic": "news"}, {"topic"}, [("unsubscribed", "")]),
+    "a complaint's topic": ("Email Marked as Spam", {"topic": "news"}, {"topic"}, [("complained", "")]),
+    "a bounce's type": ("Email Bounced", HARD, {"type"}, [("bounced", "a@x.example")]),
+    "a soft bounce's type": ("Email Bounced", {**HARD, "type": "soft"}, {"type"}, []),
+    "a bounce's address": ("Email Bounced", {**HARD, "recipient": "b@x.example"}, {"email"}, [("bounced", "a@x.example")]),
+    "what a check found": ("Email Verified", VALID, {"status"}, []),
+    "when it was checked": ("Email Verified", {**VALID, "checked_at": "1970-01-01T00:00:00Z"}, {"checked_at"}, []),
+    "the address of a check, with another left": ("Email Verified", {**VALID, "recipient": "b@x.example"}, {"email"}, []),
+}
+
+
+@pytest.mark.parametrize(("name", "properties", "gone", "expected"), STRIPPED.values(), ids=STRIPPED)
+def test_what_is_stripped_permits_no_more(name: str, properties: dict[str, Any], gone: set[str], expected: list[tuple[str, str]]) -> None:
+    raw = record(event=name, properties=properties)
+    plan = TrackingPlan((TrackedEvent(name, json.dumps({"properties": dict.fromkeys(gone, False)}), "strip"),), "block")
+    event = Tracking(plan).keep(event_of(raw), raw, Emit("test", 1))
+    assert isinstance(event, Event)
+    assert expected == [(act.kind, act.about) for act in acts_of(event)]
+    if name == "Consent Withdrawn":
+        assert [properties.get("source")] == [act.source for act in acts_of(event)]
+
+
+def test_what_permits_nothing_is_stripped_as_any_event() -> None:
+    raw = record(event="Email Verified", properties={"status": "undeliverable", "email": "no address"})
+    plan = TrackingPlan((TrackedEvent("Email Verified", '{"properties": {"email": {"format": "email"}}}', "strip"),), "block")
+    event = Tracking(plan).keep(event_of(raw), raw, Emit("test", 1))
+    assert isinstance(event, Event)
+    assert event.properties == {"status": "undeliverable"}
