@@ -375,6 +375,9 @@ class _Settings:
         self.caps = tuple(self._caps())
         self.duplicate_persons = self._duplicate_persons()
         self.identity = self._identity()
+        if self.duplicate_persons is not None and self.identity is None:
+            text = "`duplicate_persons` must be off where `identity` is off; got persons to look for, none of whom could become one"
+            self._find(("duplicate_persons",), text)
         self.clean = self._clean()
         self.topics = tuple(self._topics())
         self.survivorship = read_survivorship(self._raw.get("survivorship"), self.clean, self._find)
