@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from rapidfuzz.distance import OSA, JaroWinkler
+from rapidfuzz.distance import OSA, JaroWinkler, Postfix, Prefix
 
-from operators.duplicates.record import Record
+from operators.duplicates.record import Record, plain
 
-Level = Literal["equal", "swapped", "close", "alike", "different"]
-LEVELS: tuple[Level, ...] = ("equal", "swapped", "close", "alike", "different")
+Level = Literal["equal", "swapped", "close", "alike", "named", "different"]
+LEVELS: tuple[Level, ...] = ("equal", "swapped", "close", "alike", "named", "different")
 
 CLOSE = 0.9
 ALIKE = 0.75
 """From these similarities on words are close, or alike."""
 PHONE_TAIL = 7
 """So many last digits tell a telephone number: what stands before them is a prefix that is often left out."""
+
+
+NAME = 3
+"""A word of a name with so many letters is known again in an address."""
 
 
 class Likeness(NamedTuple):
@@ -39,7 +43,8 @@ def likeness(a: Record, b: Record) -> list[Likeness]:
     """
     found = _names(a, b)
     if a.email and b.email:
-        found.append(_email(a.email, b.email))
+        email = _email(a.email, b.email)
+        found.append(email._replace(level="named") if email.level in ("close", "alike") and _says_names(a, b) else email)
     if a.phone and b.phone:
         found.append(_phone(a.phone, b.phone))
     if a.birthday and b.birthday:
@@ -102,6 +107,28 @@ def _email(a: str, b: str) -> Likeness:
     if _digits(local) == _digits(other) and OSA.distance(a, b) == 1:
         return Likeness("email", "close", similarity)
     return Likeness("email", "different", similarity)
+
+
+def _says_names(a: Record, b: Record) -> bool:
+    """True where what two addresses share, or what tells them apart, is in the names: then they are no proof of their own."""
+    local, other = a.email.rpartition("@")[0], b.email.rpartition("@")[0]
+    apart = _apart(local, other)
+    names = [(one, two) for one, two in ((a.given, b.given), (a.family, b.family)) if one and two and one != two]
+    return _has_name(local, a) or _has_name(other, b) or any(apart in ((one[0], two[0]), _apart(one, two)) for one, two in names)
+
+
+def _apart(a: str, b: str) -> tuple[str, str]:
+    """What is left of two texts without what they begin and end with alike."""
+    start = int(Prefix.similarity(a, b))
+    a, b = a[start:], b[start:]
+    end = int(Postfix.similarity(a, b))
+    return a[: len(a) - end], b[: len(b) - end]
+
+
+def _has_name(local: str, record: Record) -> bool:
+    """Whether the part before the @ has a word of the given or family name."""
+    local = plain(local).replace(" ", "")
+    return any(len(word) >= NAME and word in local for word in (*record.given.split(), *record.family.split()))
 
 
 def _digits(text: str) -> str:

@@ -7,7 +7,7 @@ odds that two records are one person.
 over its 500 pairs of one person, `u` over 150,000 drawn pairs of others, half a pair added to each count, and neighbouring levels pooled
 where a worse agreement would weigh more. Names are swapped both at once, so each has the root of the `m` of that, and the `u` of an equal
 name. FEBRL has neither e-mail nor telephone: `ESTIMATED` is what it says. People have several addresses and numbers, so that two differ
-says little; that somebody else has the very same is rare.
+says little; that somebody else has the very same is rare. Addresses that are made of the names (`named`) say no more than the names do.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ COUNTED: dict[str, Shares] = {
 }
 
 ESTIMATED: dict[str, Shares] = {
-    "email": {"equal": (0.6, 0.00002), "close": (0.05, 0.00002), "alike": (0.05, 0.0005), "different": (0.3, 1.0)},
+    "email": {"equal": (0.6, 0.00002), "close": (0.05, 0.00002), "alike": (0.05, 0.0005), "named": (1.0, 1.0), "different": (0.3, 1.0)},
     "phone": {"equal": (0.6, 0.0001), "close": (0.03, 0.0001), "different": (0.37, 1.0)},
 }
 

@@ -58,6 +58,33 @@ def test_what_becomes_of(case: str) -> None:
     assert expected == outcome(ANNA, other)
 
 
+def named(name: str, email: str) -> dict[str, Any]:
+    return {"name": name, "email": email}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "level"),
+    [
+        (named("Paul Ernst", "paul@ernst.de"), named("Paula Ernst", "paula@ernst.de"), "named"),
+        (named("Anna Meier", "anna.meier@firma.de"), named("Anne Meier", "anne.meier@firma.de"), "named"),
+        (named("Anna Meier", "am@firma.de"), named("Bernd Meier", "bm@firma.de"), "named"),
+        (named("Anna Meier", "anna.meier@gmx.de"), named("Anna Meier", "anna.meier@web.de"), "named"),
+        (named("Jan Möller", "x.möller@firma.de"), named("Jan Möller", "y.möller@firma.de"), "named"),
+        (named("Anna Meier", "sunflower@gmx.de"), named("Anna Meier", "sunflowr@gmx.de"), "close"),
+        (named("Anna Meier", "sunflower@gmx.de"), named("Anne Meier", "sunflowr@gmx.de"), "close"),
+        (named("Anna Meier", "sunflowr@gmx.de"), named("Anne Meier", "sunflower@gmx.de"), "close"),
+        (named("Anna Meier", "sunflower@gmx.de"), named("Anne Meier", "sunflower@web.de"), "alike"),
+        (named("Anna Meier", "anna@meier.de"), named("Anne Meier", "anna@meier.de"), "equal"),
+    ],
+)
+def test_a_mailbox_that_is_alike_as_the_names_are_is_no_proof_of_its_own(a: dict[str, Any], b: dict[str, Any], level: str) -> None:
+    found = score(record_of(a), record_of(b), 1_000)
+    [email] = [each for each in found.evidence if each.field == "email"]
+    assert (email.level, email.weight > 0) == (level, level != "named")
+    without = score(record_of(a | {"email": None}), record_of(b | {"email": None}), 1_000)
+    assert found.bits == pytest.approx(without.bits + email.weight)
+
+
 def test_the_more_people_there_are_the_more_must_agree() -> None:
     namesake = {"firstName": "Anna", "lastName": "Berg", "birthday": "1985-03-02"}
     assert outcome(namesake, namesake, 1_000) == "merge"
