@@ -27,10 +27,11 @@ from operators.duplicates.score import chance_of
 from operators.identity.resolve import names_of
 from operators.instants import format_instant
 from operators.lane.keys import Kept, Meta
+from operators.lane.live import find
 from operators.lane.opening import stored_meta
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
-from operators.lane.traces import Traces, as_kept, find, read_traces
+from operators.lane.traces import Traces, as_kept, read_traces
 from operators.language.calls.held import HIDDEN
 from operators.profile import consents_of, suppressions_of
 from operators.survive import source_of

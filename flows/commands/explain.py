@@ -18,7 +18,7 @@ EXAMPLES = (
 
 
 def explain(
-    person: Annotated[str, typer.Argument(help="The userId, or else the anonymousId.", show_default=False)],
+    person: Annotated[str, typer.Argument(help="Any identifier: a userId, an e-mail address or an anonymousId.", show_default=False)],
     segment: Annotated[str, typer.Argument(help="The id of the segment.", show_default=False)],
     at: Annotated[
         str | None,

@@ -20,7 +20,7 @@ profile = typer.Typer(help="Look at persons.", no_args_is_help=True)
 
 @profile.command(epilog=f"Example:\n\n$ {EXAMPLE}")
 def show(
-    person: Annotated[str, typer.Argument(help="The userId, or else the anonymousId.", show_default=False)],
+    person: Annotated[str, typer.Argument(help="Any identifier: a userId, an e-mail address or an anonymousId.", show_default=False)],
     state: Annotated[Path | None, typer.Option(help="The state folder of the job, which may be running.", show_default="out/state")] = None,
     plan: Annotated[Path | None, typer.Option(help="The folder of the plan: gives names and values of segments.")] = None,
     events: Annotated[int, typer.Option(min=0, help="How many of the newest events to show.")] = 20,

@@ -21,6 +21,7 @@ from operators.lane.opening import stored_meta
 from operators.lane.people import person_of
 from operators.lane.rocks import open_live
 from operators.lane.store import Store
+from operators.lane.suppression import mailbox_of
 from operators.person import PersonStage, about_of
 from operators.plan.checked import Plan
 from schemas.errors import UnavailableError, UsageError
@@ -62,16 +63,14 @@ class Onlooker:
 
 
 def read_live(state: Path, person: str, onlooker: Onlooker | None = None) -> Live:
-    """The person as its lane has it now, under the plan of the onlooker; of several lanes the one with the latest clock. UnavailableError
-    where no lane knows the person, UsageError where the state is of a plan of another name."""
+    """The person of an identifier as its lane has it now, under the plan of the onlooker; of several lanes the one with the latest clock.
+    UnavailableError where no lane knows the person, UsageError where the state is of a plan of another name."""
     folders = [path for path in sorted(state.glob("lane-*")) if path.is_dir()]
     if not folders:
         raise UnavailableError(f"there is no state in {state}; give the --state of the job")
     found = [live for folder in folders if (live := _in_lane(folder, person, onlooker)) is not None]
     if not found:
-        raise UnavailableError(
-            f"the state in {state} knows no such person; give the userId, or else the anonymousId, just as the events have it"
-        )
+        raise UnavailableError(f"the state in {state} knows no such person; give a userId, an e-mail address or an anonymousId")
     return max(found, key=lambda live: live.person.clock)
 
 
@@ -79,13 +78,20 @@ def _in_lane(folder: Path, person: str, onlooker: Onlooker | None) -> Live | Non
     store = open_live(folder)
     try:
         meta = stored_meta(store)
-        known = present(lambda name: person_of(store.get(person_key(name))), person)
+        known = find(store, person)
         if meta is None or known is None:
             return None
         live = Live(known, meta, read_history(store, known.id), segment_names(store, known))
         return live if onlooker is None else _under(live, store, onlooker)
     finally:
         store.close()
+
+
+def find(store: Store, name: str) -> Person | None:
+    """The person that an identifier leads to, also an address in another spelling; None where the lane knows nobody of it."""
+    names = (each for each in (name, mailbox_of(name)) if each is not None)
+    found = (present(lambda name: person_of(store.get(person_key(name))), each) for each in names)
+    return next((p for p in found if p is not None), None)
 
 
 def segment_names(store: Store, p: Person) -> list[str]:

@@ -10,13 +10,11 @@ from operators.duplicates.index import Index
 from operators.duplicates.record import NOTHING, Record
 from operators.duplicates.rows import Candidate
 from operators.duplicates.watch import read_candidates
-from operators.identity.resolve import names_of, present
+from operators.identity.resolve import names_of
 from operators.lane.history import history_of
-from operators.lane.keys import TIMERS, TIMERS_END, Kept, due_in, person_in, person_key
+from operators.lane.keys import TIMERS, TIMERS_END, Kept, due_in, person_in
 from operators.lane.live import segment_names
-from operators.lane.people import person_of
 from operators.lane.store import Store
-from operators.lane.suppression import mailbox_of
 from schemas.person import Person
 
 _PAGE = 20_000
@@ -34,18 +32,6 @@ class Traces:
     due: list[int]
     compared: dict[str, Record]
     candidates: list[Candidate]
-
-
-def find(store: Store, name: str, *, leading: bool = True) -> Person | None:
-    """The person that is named so, or, with `leading`, that the name leads to; also by another spelling of an address."""
-    for each in (name, mailbox_of(name)):
-        if each is not None:
-            p = person_of(store.get(person_key(each)))
-            if leading and p is not None:
-                p = present(lambda name: person_of(store.get(person_key(name))), each)
-            if p is not None and p.to is None:
-                return p
-    return None
 
 
 def read_traces(store: Store, p: Person) -> Traces:

@@ -80,6 +80,16 @@ def test_of_several_lanes_the_one_with_the_latest_clock_tells(tmp_path: Path) ->
     assert (live.meta.partition, live.person.clock - BASE_MS) == (1, 40 * SECOND)
 
 
+@pytest.mark.parametrize("spelling", ["u", "ab@gmail.com", "A.b+news@GoogleMail.com", " a.B@gmail.com"])
+def test_a_person_is_found_by_any_spelling_of_its_address(tmp_path: Path, spelling: str) -> None:
+    told = {"type": "identify", "userId": "u", "timestamp": stamp(0), "messageId": "m", "traits": {"email": "a.b+x@gmail.com"}}
+    with lane_of(tmp_path, make_plan(OLD)) as lane:
+        read(lane, [json.dumps(told).encode()])
+    assert read_live(tmp_path, spelling).person.id == "u"
+    with pytest.raises(UnavailableError, match="knows no such person"):
+        read_live(tmp_path, "abc@gmail.com")
+
+
 def as_lane_makes_it(folder: Path, plan: Plan, person: str) -> Person:
     """The person once a lane with the plan has come to it."""
     with lane_of(folder, plan) as lane:
