@@ -19,6 +19,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from operators.clean.companions import RAW, VERDICT, is_companion
+from operators.clean.email import email_key
 from operators.language.values import key_of
 from operators.plan.checked import Survivorship
 from operators.strictness import leniency
@@ -225,13 +226,19 @@ def words_of(kept: list[Any]) -> list[Word]:
 
 
 def differing(p: Person, name: str) -> list[Word]:
-    """What sources say of a trait that is another value than the one that counts, by arrival, each with the name of its source. What stands
-    beside another trait differs from nothing."""
+    """What sources say of a trait that is another value than the one that counts, by arrival, each with the name of its source. Spellings
+    of one mailbox are one value. What stands beside another trait differs from nothing."""
     kept = p.traits[name]
     if len(kept) < 4 or is_companion(name, p.traits):
         return []
-    own = None if kept[1] is None else key_of(kept[1])
-    said = [word for word in kept[3] if word[1] is not None and key_of(word[1]) != own]
+    # What is cleaned as an address has a verdict.
+    is_email = name + VERDICT in p.traits
+
+    def same(value: Any) -> str:
+        return email_key(value) if is_email and type(value) is str else key_of(value)
+
+    own = None if kept[1] is None else same(kept[1])
+    said = [word for word in kept[3] if word[1] is not None and same(word[1]) != own]
     return [[t, value, source_of(p, source)] for t, value, source in said]
 
 

@@ -139,6 +139,16 @@ def test_what_differs_is_told_and_nothing_else() -> None:
     }
 
 
+def test_spellings_of_one_mailbox_do_not_differ() -> None:
+    told = ["x.y@gmail.com", "XY+z@googlemail.com", "b@x.example", "B@x.example"]
+    words: list[Word] = [(n, f"s{n}", {"email": each, "email_verdict": {}, "name": each}) for n, each in enumerate(told)]
+    p = heard(words[:2])
+    assert [len(differing(p, name)) for name in ("email", "name")] == [0, 1]
+    p = heard(words)
+    assert [value for _, value, _ in differing(p, "email")] == told[:2]
+    assert [value for _, value, _ in differing(p, "name")] == told[:3]
+
+
 def test_words_for_yes_and_no_are_different_ones() -> None:
     assert not AGREEING & REFUSING
     told: list[Any] = [True, 1, 1.0, False, 0, -0.0, 2, [], {}, "", "1", " NO "]
