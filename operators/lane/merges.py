@@ -88,7 +88,8 @@ class Merges:
         group, merges, steps = dict[str, Linked](), list[Merge](), list[Step]()
         for p in persons.values():
             group |= standing(p)
-            merges += p.ties.merges if p.ties is not None else []
+            # One that was undone is known to both whom it had made one.
+            merges += [each for each in p.ties.merges if each not in merges] if p.ties is not None else []
             steps += p.ties.steps if p.ties is not None else []
         names = self._linked(resolved, event, group, steps, [each for own in rows.values() for each in own])
         if merge is not None:

@@ -143,6 +143,8 @@ class Moves:
             touched |= self._stage.inherit(p, other, without)
         linked, names = link(resolved, event, self._meta.offset, first)
         merges = [each for other in resolved.persons if other.ties is not None for each in other.ties.merges]
+        # One that was undone is known to both whom it had made one.
+        merges = [each for number, each in enumerate(merges) if each not in merges[:number]]
         p.rank, p.came = resolved.rank, resolved.came
         p.ties = Ties(None, {p.id: linked}, merges) if linked.known or linked.conflicts or merges else None
         for name in names:

@@ -119,6 +119,16 @@ def test_who_was_parted_can_be_merged_again_by_another_record() -> None:
     assert set(persons(ran([*TWO, says("unmerge", 4, "u", "v"), says("alias", 5, "u", "v")]).store)) == {"u"}
 
 
+@pytest.mark.parametrize(
+    "again", [says("alias", 5, "u", "v"), says("alias", 5, "u", "v", anonymousId="v"), record(5, user="u", anonymous="v")]
+)
+def test_an_undone_merge_is_kept_once_by_those_who_become_one_again(again: dict[str, Any]) -> None:
+    first = [record(0, anonymous="v"), record(1, user="u"), says("alias", 3, "u", "v"), says("unmerge", 4, "u", "v")]
+    [p] = persons(ran([*first, again]).store).values()
+    assert p.ties is not None
+    assert [each.source for each in p.ties.merges if each.undone] == ["alias3"]
+
+
 def test_an_unmerge_of_those_who_are_not_merged_changes_nothing() -> None:
     for stream in ([*TWO[:3]], [*TWO[:3], record(3, "Login", "u", "phone")]):
         run = ran([*stream, says("unmerge", 9, "u", "v"), says("unmerge", 9, "u", "phone"), says("unmerge", 9, "x", "y")])
