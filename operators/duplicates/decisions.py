@@ -18,7 +18,7 @@ def accepted(candidate: Candidate, person: str, now: int, *, is_user: bool) -> d
     """An alias that makes the two one, named `person`, with the evidence. It names the person by a `userId` only where that is one."""
     other = candidate.other if person == candidate.person else candidate.person
     named = {"userId" if is_user else "anonymousId": person, "previousId": other}
-    return _record("alias", person, other, now) | named | {"properties": reasons(candidate)}
+    return _record("alias", candidate, now) | named | {"properties": reasons(candidate)}
 
 
 def merging(candidate: Candidate, *, is_user: bool) -> Event:
@@ -43,12 +43,13 @@ def refused(candidate: Candidate, now: int) -> dict[str, Any]:
     ('anna', 'Duplicate Refused', {'other': 'anne'})
     """
     person, other = candidate.person, candidate.other
-    return _record("track", person, other, now) | {"anonymousId": person, "event": REFUSED, "properties": {"other": other}}
+    return _record("track", candidate, now) | {"anonymousId": person, "event": REFUSED, "properties": {"other": other}}
 
 
-def _record(type: str, person: str, other: str, now: int) -> dict[str, Any]:
-    """The envelope; the same decision at the same instant is one event."""
-    return {"type": type, "messageId": _id(type, *sorted((person, other)), str(now)), "timestamp": format_instant(now)}
+def _record(type: str, candidate: Candidate, now: int) -> dict[str, Any]:
+    """The envelope; the same decision on what was found once is one event, however often it is sent."""
+    id = _id(type, *sorted((candidate.person, candidate.other)), candidate.message_id)
+    return {"type": type, "messageId": id, "timestamp": format_instant(now)}
 
 
 def _id(*parts: str) -> str:

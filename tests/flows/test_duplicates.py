@@ -114,6 +114,19 @@ def test_what_is_accepted_goes_into_the_input_as_an_alias_with_the_evidence(job:
     assert [each["state"] for each in ls(job, "--all")] == ["parted"]
 
 
+@pytest.mark.parametrize("decision", ["accept", "refuse"])
+def test_the_same_decision_before_the_job_has_read_it_changes_nothing(job: Path, decision: str) -> None:
+    for _ in range(2):
+        done = beckon("duplicates", decision, "anna", "anna-2", "--input", "events", cwd=job)
+        assert done.returncode == 0, done.stderr
+    decided = [json.loads(path.read_text(encoding="utf-8")) for path in (job / "events").iterdir() if path.name != "0.jsonl"]
+    assert [each["messageId"] for each in decided] == [decided[0]["messageId"]] * 2
+    run(job)
+    profile = json.loads(beckon("profile", "show", "anna", "--json", cwd=job).stdout)
+    assert (profile["events"], len(profile["merges"])) == ((3, 1) if decision == "accept" else (2, 0))
+    assert [each["state"] for each in ls(job, "--all")] == ["merged" if decision == "accept" else "refused"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
