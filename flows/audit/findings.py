@@ -45,7 +45,12 @@ def _never_entered(audit: Audit) -> Found:
 
 def _empty(audit: Audit) -> Found:
     empty = (each for each in audit.segments if not each.size and not _unused(each))
-    return ((each.id, f"nobody is left in it; the last one left on {each.last_change}") for each in empty)
+    return ((each.id, f"nobody is left in it; {_how_emptied(each)}") for each in empty)
+
+
+def _how_emptied(each: SegmentAudit) -> str:
+    """Who is erased is gone without having left."""
+    return f"the last one left on {each.last_change}" if each.exited_ever else f"all who entered were erased: {each.entered_ever:,}"
 
 
 def _everyone(audit: Audit) -> Found:
@@ -126,7 +131,7 @@ def _contained(audit: Audit) -> Found:
 
 
 def _never_left(audit: Audit) -> Found:
-    kept = (each for each in audit.segments if each.entered_ever and not each.exited_ever)
+    kept = (each for each in audit.segments if each.size and each.entered_ever and not each.exited_ever)
     return ((each.id, f"nobody ever left: {each.entered_ever:,} entered") for each in kept)
 
 

@@ -137,6 +137,15 @@ def test_a_finding_is_said_where_it_holds_and_nowhere_else(kind: str) -> None:
     assert {CHECKS[kind][0]} == {finding.note for finding in findings if finding.kind == kind}
 
 
+def test_who_was_erased_has_not_left() -> None:
+    events = [event("A", 0), event("B", 0, "u2"), {"type": "erase", "userId": "u1", "hours": 1}]
+    findings = found({"a": "did('A')", "b": "did('B')"}, events)
+    assert words(findings, "empty") == [("a", "nobody is left in it; all who entered were erased: 1")]
+    assert words(findings, "never_left") == [("b", "nobody ever left: 1 entered")]
+    ever = found({"a": "did('A', within='1h')"}, [event("A", 0), event("B", 2, "u2"), {"type": "erase", "userId": "u1", "hours": 3}])
+    assert words(ever, "empty") == [("a", "nobody is left in it; the last one left on 2026-01-20")]
+
+
 def test_the_days_asked_for_count() -> None:
     rules, events, _, _ = EXAMPLES["stale"]
     assert words(found(rules, events, days=41), "stale") == []
