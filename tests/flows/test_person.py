@@ -178,7 +178,7 @@ def test_the_key_of_the_list_stays_the_same(job: Path) -> None:
     assert "another key" not in done.stderr
     done = beckon("run", "--plan", "plan", "--input", "events.jsonl", cwd=job, BECKON_SUPPRESSION_KEY="short")
     assert done.returncode == 2
-    assert "BECKON_SUPPRESSION_KEY: Value should have at least 16 items" in done.stderr
+    assert "BECKON_SUPPRESSION_KEY: must have at least 16 characters" in done.stderr
 
 
 def test_a_shared_device_is_no_name_of_one_of_several_users(tmp_path: Path) -> None:
