@@ -21,7 +21,8 @@ from schemas.counts import Quality
 
 
 class SegmentAudit(msgspec.Struct, frozen=True):
-    """A segment. `sizes` are those at the end of each day, the last one's up to now; the first is the day before the days looked at.
+    """A segment. `sizes` are those at the end of each day, the last one's up to now; the first is the day before the days looked at;
+    before the entry of somebody who was erased they are too small by one, where that is possible.
     `entered` and `exited` count these days, `entered_ever` and `exited_ever` all. `last_change` is the day of the last transition, `often`
     how many persons entered five times or more in these days, `often_examples` the first of them by id."""
 
@@ -183,8 +184,8 @@ def _segment(plan: Plan, found: Found, no: int, looked_at: range) -> SegmentAudi
     segment, size = plan.segments[no], found.overlaps.size(no)
     by_day = {number: day.segments[segment.id] for number, day in found.days.items() if segment.id in day.segments}
     changes = [by_day.get(day, [0, 0]) for day in looked_at]
-    # Backwards from what is there now: a state may be older than its counts.
-    sizes = list(accumulate((exited - entered for entered, exited in reversed(changes)), initial=size))[::-1]
+    # Backwards from what is there now: a state may be older than its counts. Who was erased is not there, but did enter.
+    sizes = [max(each, 0) for each in accumulate((exited - entered for entered, exited in reversed(changes)), initial=size)][::-1]
     return SegmentAudit(
         segment.id,
         segment.title,

@@ -244,6 +244,14 @@ def sizes(audit: Audit) -> dict[str, int]:
     return {each.id: each.size for each in audit.segments}
 
 
+def test_no_size_is_below_nothing_after_somebody_was_erased() -> None:
+    when = {"messageId": "e", "timestamp": "2026-01-21T00:00:00Z"}
+    erased = json.dumps({"type": "erase", "userId": "p001", **when}).encode()
+    audit = audit_of([run_engine(PLAN, [view(1, 0), erased])], 3)
+    assert sizes(audit)["browsers"] == 0
+    assert {size for each in audit.segments for size in each.sizes} == {0}
+
+
 def test_a_halted_reading_gives_nothing() -> None:
     run = run_engine(PLAN, [b'{"type":"track","event":"View","userId":"u","timestamp":"2026-01-20T00:00:00Z"}'])
     assert read_stores([run.store], PLAN, reads_of(PLAN), 30, lambda: True) is None
