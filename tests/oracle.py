@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 from operators.language import nodes as n
 from operators.plan.checked import Campaign, Plan, Segment
 from tests.oracle_calls import Event, Person, bucket, dig, instant, known, parts, spans, turns
-from tests.oracle_consent import consents, suppressed
-from tests.oracle_identity import Identifier, Known, Merge, Rules, rules_of
+from tests.oracle_consent import consents, proved, suppressed, to
+from tests.oracle_identity import Identifier, Known, Merge, Rules, canonical, rules_of
 
 Line = tuple[int, str, str, str, str]
 """Time in ms, person; then entered or exited, segment, cause; or trigger, campaign, template and address; or decision, campaign, reason."""
@@ -98,6 +98,8 @@ class Oracle:
         self.known, self.undone = Known(), undone
         """Who is who, and the places of the aliases that are as if they had never come."""
         self.taken_back: list[Event] = []
+        self.erased: dict[str | None, int] = {}
+        """When somebody was erased whose an address was, the latest."""
         self.log: list[tuple[Event, float]] = []
         """Every event that was met, with the latest time before it; an alias of two who are one is an event like others."""
         trees = {segment.id: [*parts(segment.when)] for segment in plan.segments}
@@ -243,6 +245,9 @@ class Oracle:
             return
         self.pass_time(person, max(event.t, self.latest - self.plan.lateness_ms))
         self.outcome.counts["erased"] += 1
+        told_of = [e.properties.get("email") for e in person.events if e.type == "identify" or to(e)]
+        for address in {canonical(each) for each in (*party.texts, *told_of)} - {None}:
+            self.erased[address] = max(event.t, self.erased.get(address, event.t))
         told = [kind for _, id_, kind, *_ in self.outcome.transitions if id_ == person.id]
         since = told[len(told) - [*reversed(told), "erased"].index("erased") :]
         if self.plan.profiles or person.admitted or person.sent or "entered" in since:
@@ -255,6 +260,7 @@ class Oracle:
     def without(self, undone: frozenset[int]) -> Oracle:
         """Another that has met all before the event at hand, but for some aliases more."""
         aside = Oracle(self.plan, self.until_ms, self.rules, self.undone | undone)
+        aside.erased = self.erased
         for past, latest in self.log[:-1]:
             aside.latest = latest
             if past.arrival not in aside.undone:
@@ -331,6 +337,9 @@ class Oracle:
     def forbidden(self, campaign: Campaign, person: Person, address: Any) -> str | None:
         """Why the person does not want a mail, or cannot be sent it."""
         topic = campaign.topic
+        erased = self.erased.get(canonical(address))
+        if erased is not None and erased >= proved(person.events, topic.id if topic else None):
+            return "suppressed"
         if suppressed(person.events, topic.id if topic else None, address):
             return "suppressed"
         return "consent" if topic and topic.required and consents(person.events, topic.id) is not True else None
