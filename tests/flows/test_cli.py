@@ -278,7 +278,7 @@ def test_profile_shows_a_person(folder: Path) -> None:
     assert "p1@example.com" in shown.stdout
     found = json.loads(beckon("profile", "show", "p1", *PLAN, "--events", "2", "--json", cwd=folder).stdout)
     assert (found["person"], found["partition"], found["events"]) == ("p1", 0, 13)
-    assert found["traits"]["email"] == {"value": "p1@example.com", "time": "2026-01-01T00:00:01.000Z", "source": None, "others": []}
+    assert found["traits"]["email"] == {"value": "p1@example.com", "time": "2026-01-01T00:00:01.000Z"}
     # The order at half past ten ended `looking`; the view at half past eleven is within the hour after it.
     assert found["segments"] == [
         {"segment": "buyers", "since": "2026-01-01T02:30:00.000Z", "values": {"did('Order Completed')": True}},
