@@ -1,5 +1,5 @@
-"""`read_pairs`: who is probably one person, read from the live state of all lanes beside the running job; `send` takes a decision to its
-input; `show_pairs` and `show_pair` for a terminal.
+"""`read_pairs`: who is probably one person, read from the live state of all lanes beside the running job; `accept` and `refuse`: the
+records of a decision; `show_pairs` and `show_pair` for a terminal.
 
 *Guarantees*: the state is only read. A decision is a record of the input log, which the job reads as all others: nothing else is written.
 """
@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import orjson
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from flows.connectors.files_input import add_records
-from flows.settings import Settings
 from flows.totals import numbered
 from operators.duplicates.decisions import accepted, refused
 from operators.duplicates.index import Index
@@ -126,23 +123,6 @@ def refuse(candidate: Candidate) -> dict[str, Any]:
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def send(record: dict[str, Any], input: Path | None, kafka: tuple[Settings, str, str] | None) -> str:
-    """Takes a record to an input of files, or to the brokers and the topic of `kafka`; gives the file or topic that has it."""
-    raw = orjson.dumps(record)
-    if kafka is None:
-        assert input is not None
-        return str(add_records(input, [raw]))
-    from flows.connectors.kafka_input import produce_records
-    from flows.connectors.kafka_topics import describe
-    from flows.launch import kafka_settings
-
-    settings, brokers, topic = kafka
-    reached = kafka_settings(settings, brokers)
-    describe(reached, topic)
-    produce_records(reached, f"beckon-{topic}-duplicates", [(topic, [(record.get("userId") or record["anonymousId"], raw)])])
-    return topic
 
 
 def show_pairs(pairs: list[Pair], out: Console) -> None:

@@ -1,5 +1,5 @@
 """`export`: all that is kept of a person, from the live states of all lanes beside the running job; `erasure` the record by which it is
-forgotten, and `send` takes that to each partition that may hold something of it.
+forgotten, for each partition that may hold something of it.
 
 The lanes of one job know of each other's persons nothing: a visitor may be a person of its own in another lane than the user that it
 became. So identifiers that are found in one lane are looked for in the others, where they are those of no other user.
@@ -16,11 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import orjson
 
-from flows.connectors.files_input import add_records
 from flows.profile import conflicts_of, identifiers_of, merges_of
-from flows.settings import Settings
 from operators.clean.email import canonical_email, email_key
 from operators.duplicates.rows import Candidate
 from operators.duplicates.score import chance_of
@@ -181,24 +178,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _texts(each)
-
-
-def send(record: dict[str, Any], input: Path | None, kafka: tuple[Settings, str, str] | None) -> str:
-    """Takes the record to an input of files, or to all partitions of the topic of `kafka`; gives the file or topic that has it."""
-    raw = orjson.dumps(record)
-    if kafka is None:
-        assert input is not None
-        return str(add_records(input, [raw]))
-    from flows.connectors.kafka_input import produce_records
-    from flows.connectors.kafka_topics import describe
-    from flows.launch import kafka_settings
-
-    settings, brokers, topic = kafka
-    reached = kafka_settings(settings, brokers)
-    partitions = range(describe(reached, topic).partitions)
-    key = record.get("userId") or record["anonymousId"]
-    produce_records(reached, f"beckon-{topic}-erase", [(topic, [(key, raw, partition) for partition in partitions])])
-    return topic
 
 
 def told(lanes: list[InLane]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.console import Json, brokers_of, out, say, write_json
+from flows.commands.sending import send
 from flows.settings import read_settings
 from schemas.errors import UsageError
 
@@ -117,18 +118,11 @@ def _open(state: Path | None, person: str, other: str) -> Candidate:
 
 def _send(record: dict[str, object], input: Path | None, kafka: str | None, topic: str | None, plan: Path | None, *, json: bool) -> None:
     from flows import logs
-    from flows.duplicates import send
 
     settings = read_settings()
     logs.configure(settings)
     brokers = brokers_of(settings, input, kafka)
-    if brokers is None:
-        target = send(record, input, None)
-    else:
-        from flows.commands.rejects import plan_name
-        from flows.connectors.kafka_topics import input_topic
-
-        target = send(record, None, (settings, brokers, topic or settings.topic or input_topic(plan_name(plan, settings))))
+    target = send(record, settings, input, brokers, topic, plan)
     if json:
         write_json({"record": record, "to": target})
     say(f"1 record sent to {target}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.console import Json, brokers_of, say, write, write_json
+from flows.commands.sending import send
 from flows.settings import read_settings
 from schemas.errors import UsageError
 
@@ -64,7 +65,7 @@ def erase(
     so that nobody writes to them again.
     """
     from flows import logs
-    from flows.person import erasure, forget_verdicts, send, told
+    from flows.person import erasure, forget_verdicts, told
     from flows.verify.ledger import LEDGER
 
     settings = read_settings()
@@ -75,13 +76,7 @@ def erase(
         _ask(told(lanes))
     forget_verdicts(ledger or _folder(state) / LEDGER, lanes)
     record = erasure(lanes)
-    if brokers is None:
-        target = send(record, input, None)
-    else:
-        from flows.commands.rejects import plan_name
-        from flows.connectors.kafka_topics import input_topic
-
-        target = send(record, None, (settings, brokers, topic or settings.topic or input_topic(plan_name(plan, settings))))
+    target = send(record, settings, input, brokers, topic, plan, everywhere=True)
     if json:
         write_json({"record": record, "to": target})
     say(f"the record is sent to {target}; the person is forgotten when the job has read it")
