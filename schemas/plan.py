@@ -1,4 +1,4 @@
-"""The files of a plan, as they are written: pydantic models, and the JSON Schema for editors.
+"""The files of a plan, as they are written: pydantic models.
 
 The models say which keys a file has and of which form the values are. What needs more than one value or more than one file (rules, names
 of segments, time zones) is checked where plans are read.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic.json_schema import models_json_schema
 
 MAX_SEGMENTS = 10_000
 DURATION = r"^([0-9]{1,15}(ms|[wdhms]))+$"
@@ -489,47 +488,3 @@ class TrackingFile(PlanModel):
     on_unknown: Annotated[
         BreachAction, Field(description="What becomes of a track whose event is not here; `strip` takes all properties.")
     ] = "flag"
-
-
-def plan_schema() -> dict[str, Any]:
-    """One JSON Schema (2020-12) for a whole plan: an object with a property for each file; the files' own schemas stand under `$defs`.
-
-    An editor is pointed at a part of it, such as `#/$defs/PlanFile` for plan.yaml.
-    """
-    from schemas.cases import CASE_MODELS  # here, since its models are made of what this file has
-
-    models: list[type[BaseModel]] = [
-        PlanFile,
-        DuplicatePersonsFile,
-        IdentityFile,
-        LimitsFile,
-        TopicFile,
-        SegmentsFile,
-        SegmentFile,
-        ComputedsFile,
-        ComputedFile,
-        CampaignFile,
-        TrackingFile,
-        EventFile,
-        *STEP_KINDS.values(),
-        *CASE_MODELS,
-    ]
-    _, document = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A Beckon plan",
-        "description": "A plan is a folder; each property here is one of its files.",
-        "type": "object",
-        "required": ["plan.yaml", "segments.yaml"],
-        "properties": {f"{name}.yaml": {"$ref": f"#/$defs/{model.__name__}"} for name, model in FILES.items()},
-        "patternProperties": {
-            r"^campaigns/[a-z][a-z0-9_-]*\.yaml$": {"$ref": "#/$defs/CampaignFile"},
-            r"^cases/[^/]+\.yaml$": {"anyOf": [{"$ref": "#/$defs/CasesFile"}, {"$ref": "#/$defs/CaseFile"}]},
-        },
-        "$defs": document["$defs"],
-    }
-
-
-FILES: dict[str, type[PlanModel]] = {"plan": PlanFile, "segments": SegmentsFile, "tracking": TrackingFile, "computed": ComputedsFile}
-"""The models of the YAML files at the top of a plan, by name without ending; files under campaigns/ are each a `CampaignFile`,
-those under cases/ are in `schemas.cases`."""

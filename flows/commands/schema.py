@@ -9,6 +9,6 @@ EXAMPLE = "beckon schema"
 
 def schema() -> None:
     """Print the JSON Schema of a plan's files, for editors."""
-    from schemas.plan import plan_schema
+    from schemas.plan_files import plan_schema
 
     write_json(plan_schema())

@@ -127,12 +127,32 @@ sources that has one."""
 
 
 @dataclass(frozen=True, slots=True)
+class WriteKey:
+    """Who may send to the edge. `key` is None where it is a secret, which the environment has. From one address `rate` events a second are
+    taken on average, and `burst` at once."""
+
+    name: str
+    browser: bool
+    key: str | None
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """What the HTTP edge takes, and from whom."""
+
+    origins: tuple[str, ...] = ()
+    keys: tuple[WriteKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A checked plan. `segments` stand in the order of evaluation (those that others refer to first, then by id), `campaigns` by id.
 
     `history_ms`, `duplicates_ms`, `identity` and `clean` are None where they are switched off, `tracking` where there is no tracking plan,
     `duplicate_persons` where nobody looks for them. `survivorship` holds the traits for which it is not the default. `version` is the hash
-    of everything here that can change an outcome; whether `profiles` are put out changes none.
+    of everything here that can change an outcome; whether `profiles` are put out changes none, nor does what the edge takes (`collect`).
     """
 
     name: str
@@ -152,3 +172,4 @@ class Plan:
     profiles: bool = False
     topics: tuple[Topic, ...] = ()
     survivorship: Mapping[str, Survivorship] = field(default_factory=dict)
+    collect: Collect = Collect()

@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import UnionType
 from typing import Any, get_args
@@ -44,12 +44,14 @@ from operators.plan.checked import (
     TrackingPlan,
 )
 from operators.plan.circles import circles_of, depths_of
+from operators.plan.collect import read_collect
 from operators.plan.survivorship import read_survivorship
 from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
 from schemas.person import RANKS
-from schemas.plan import CAMPAIGN_ID, CLEANED_TRAITS, FILES, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
+from schemas.plan import CAMPAIGN_ID, CLEANED_TRAITS, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
+from schemas.plan_files import FILES
 
 NOT_RUN = {"models.yaml": "models"}
 """Files that a plan can have, but that this version does not run: empty ones are taken."""
@@ -115,7 +117,9 @@ class _Reading:
         self.compute(trees.get("computed.yaml", Tree("")))
         segments = self.segments(segments_tree)
         campaigns = [self.campaign(file, trees[file]) for file in sorted(trees) if file.startswith("campaigns/")]
-        return settings.plan(segments, tuple(campaigns), self.tracked)
+        collect_tree = trees.get("collect.yaml", Tree(""))
+        collect = read_collect(collect_tree.value, lambda path, text: self.find("collect.yaml", collect_tree.at(path), text))
+        return replace(settings.plan(segments, tuple(campaigns), self.tracked), collect=collect)
 
     def find(self, file: str, place: Place, text: str) -> None:
         """Notes a finding."""
@@ -161,7 +165,7 @@ class _Reading:
 
     def shape(self, file: str, tree: Tree) -> None:
         """Keys and types of a file, by its model."""
-        if file == "computed.yaml" and tree.value is None:
+        if file in ("computed.yaml", "collect.yaml") and tree.value is None:
             return
         model = CampaignFile if file.startswith("campaigns/") else FILES.get(file.removesuffix(".yaml"))
         if model is not None and (tree.value is not None or not any(finding.file == file for finding in self.findings)):

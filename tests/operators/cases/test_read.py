@@ -16,7 +16,7 @@ from operators.language.durations import parse_duration
 from operators.plan.read import read_plan, read_tested_plan
 from schemas.cases import CASE_MODELS, ENTRIES
 from schemas.errors import FindingsError
-from schemas.plan import plan_schema
+from schemas.plan_files import plan_schema
 
 BROKEN = Path(__file__).resolve().parent / "broken"
 """Files of cases, and beside each its findings."""

@@ -20,7 +20,8 @@ from operators.plan.circles import circles_of, depths_of
 from operators.plan.read import STEPS, read_plan
 from operators.plan.yaml_tree import Place, read_tree
 from schemas.errors import FindingsError
-from schemas.plan import FILES, STEP_KINDS, CampaignFile, PlanModel, SegmentFile, plan_schema, share
+from schemas.plan import STEP_KINDS, CampaignFile, PlanModel, SegmentFile, share
+from schemas.plan_files import FILES, plan_schema
 
 ROOT = Path(__file__).resolve().parents[3]
 BROKEN = Path(__file__).resolve().parent / "broken"

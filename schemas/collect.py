@@ -1,0 +1,58 @@
+"""collect.yaml, as it is written: who may send to the HTTP edge, and from where."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from schemas.plan import NAME, PlanModel
+
+KeyKind = Literal["browser", "server"]
+KEY_KINDS: dict[KeyKind, str] = {
+    "browser": "stands in pages, so everybody knows it: it comes from the `origins` alone, and cannot say what only a server knows",
+    "server": "is a secret, so it is in the environment: BECKON_WRITE_KEYS",
+}
+"""What a write key can be."""
+
+WRITE_KEY = r"^[A-Za-z0-9_-]{8,100}$"
+ORIGIN = r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$"
+
+
+def _entry(value: object) -> object:
+    return {} if value is None else value
+
+
+class KeyFile(PlanModel):
+    """A write key."""
+
+    kind: Annotated[KeyKind, Field(description="`browser`: the key stands in pages; `server`: it is a secret, in BECKON_WRITE_KEYS.")] = (
+        "server"
+    )
+    key: Annotated[
+        str | None, Field(pattern=WRITE_KEY, description="The key itself, of a browser key only: 8 to 100 letters, digits, _ or -.")
+    ] = None
+    rate: Annotated[float, Field(gt=0, le=1_000_000, description="So many events a second are taken from one address, on average.")] = 100.0
+    burst: Annotated[int, Field(ge=1, le=10_000_000, description="So many at once.")] = 1_000
+
+
+KeyEntry = Annotated[KeyFile, BeforeValidator(_entry), WithJsonSchema({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/KeyFile"}]})]
+
+
+class CollectFile(PlanModel):
+    """collect.yaml: who may send to `beckon collect`. Without the file, nobody may."""
+
+    origins: Annotated[
+        list[Annotated[str, Field(pattern=ORIGIN)]],
+        Field(
+            default_factory=list,
+            max_length=1000,
+            description="Web sites that may send, such as https://shop.example.com: scheme, host and port, exactly.",
+        ),
+    ]
+    keys: Annotated[
+        dict[str, KeyEntry],
+        Field(
+            default_factory=dict, max_length=1000, description="Write keys by name.", json_schema_extra={"propertyNames": {"pattern": NAME}}
+        ),
+    ]
