@@ -15,6 +15,7 @@ import typer
 
 from flows.commands import (
     audit,
+    collect,
     demo,
     duplicates,
     explain,
@@ -49,6 +50,7 @@ def _example(*commands: str) -> str:
 
 
 app.command("run", epilog=_example(*run.EXAMPLES))(run.run)
+app.command("collect", epilog=_example(*collect.EXAMPLES))(collect.collect)
 app.command("lint", epilog=_example(*lint.EXAMPLES))(lint.lint)
 app.command("test", epilog=_example(*test.EXAMPLES))(test.test)
 app.command("replay", epilog=_example(*replay.EXAMPLES))(replay.replay)

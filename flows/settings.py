@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     suppression_key: SecretStr | None = Field(
         None, description="key of the suppression list, at least 16 characters; else a file beside the state has it"
     )
+    write_keys: SecretStr | None = Field(None, description="the write keys of servers for `beckon collect`: name=key,name=key; never shown")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
 
@@ -58,6 +59,26 @@ class Settings(BaseSettings):
         if value is not None and len(value.get_secret_value()) < LEAST_KEY:
             raise ValueError(f"must have at least {LEAST_KEY} characters")
         return value
+
+    @property
+    def server_keys(self) -> dict[str, SecretStr]:
+        """The write keys of servers by name; UsageError where they are not written as they must be."""
+        return named_secrets("WRITE_KEYS", self.write_keys)
+
+
+def named_secrets(variable: str, told: SecretStr | None) -> dict[str, SecretStr]:
+    """The secrets of a variable that has several, by name; UsageError where they are not written as they must be.
+
+    >>> named_secrets("WRITE_KEYS", SecretStr("erp=0123456789abcdef, web=fedcba9876543210")).keys()
+    dict_keys(['erp', 'web'])
+    """
+    found: dict[str, SecretStr] = {}
+    for part in filter(None, (told.get_secret_value() if told else "").split(",")):
+        name, _, secret = part.strip().partition("=")
+        if not name or len(secret) < LEAST_KEY:
+            raise UsageError(f"{PREFIX}{variable} must be like 'name=secret,name=secret', each secret of {LEAST_KEY} characters or more")
+        found[name] = SecretStr(secret)
+    return found
 
 
 def read_settings() -> Settings:

@@ -37,17 +37,20 @@ class Edge:
         self.plan, self.clock = plan, clock
         self._log = log
 
-    async def collect(self, records: Sequence[dict[str, Any]]) -> list[Rejected]:
-        """Puts records of the Segment envelope into the log, stamped with the time of receipt; gives those that the job will reject."""
+    async def collect(self, records: Sequence[Any]) -> list[Rejected]:
+        """Puts records of the Segment envelope into the log, stamped with the time of receipt; gives those that the job will reject.
+
+        What is no JSON object goes in as it is."""
         now = self.clock()
         keyed: list[Keyed] = []
         rejected: list[Rejected] = []
         for place, record in enumerate(records):
-            line = orjson.dumps(stamped(record, now))
+            is_object = type(record) is dict
+            line = orjson.dumps(stamped(record, now) if is_object else record)
             event = decode(line)
             if isinstance(event, Reject):
                 rejected.append((place, event))
-            keyed.append((key_of(record), line))
+            keyed.append((key_of(record) if is_object else None, line))
         await self._append(keyed)
         return rejected
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.connectors.files_source import STANDARD_INPUT, SUFFIXES, is_input
+from flows.connectors.folder_lock import sync_folder, writing
 from schemas.errors import UnavailableError, UsageError
 
 _NUMBERED = re.compile(r"(?P<before>(?:.*\.)?retry-)(?P<number>[0-9]{6})\.jsonl")
@@ -48,6 +49,11 @@ def next_name(names: Sequence[str]) -> str:
 
 
 def _new_file(folder: Path, records: Sequence[bytes]) -> Path:
+    with writing(folder):
+        return _written(folder, records)
+
+
+def _written(folder: Path, records: Sequence[bytes]) -> Path:
     with os.scandir(folder) as entries:
         path = folder / next_name([entry.name for entry in entries if is_input(entry)])
     # A hidden file is no input: the lines are there at once, under a name that nothing had.
@@ -58,7 +64,7 @@ def _new_file(folder: Path, records: Sequence[bytes]) -> Path:
         os.fsync(file.fileno())
     os.link(part, path)
     part.unlink()
-    _sync(folder)
+    sync_folder(folder)
     return path
 
 
@@ -74,11 +80,3 @@ def _append(path: Path, records: Sequence[bytes]) -> Path:
     finally:
         os.close(fd)
     return path
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -18,7 +18,6 @@ torn tail (bytes after the last newline) is cut by the next `open`. One process 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections import deque
@@ -27,6 +26,7 @@ from pathlib import Path
 
 import msgspec
 
+from flows.connectors.folder_lock import locked, sync_folder
 from operators.lane.ports import Progress, Row
 from schemas.errors import UnavailableError
 from schemas.output import ALL_STREAMS, STREAMS, Output, Stream
@@ -149,7 +149,7 @@ class FilesPublisher:
             self._lock = _locked(self._folder)
             for stream in self._streams:
                 self._files[ALL_STREAMS.index(stream)] = _File(self._folder / f"{stream}.jsonl")
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
             self._complete, self._there = _standing(list(self._files.values()))
         except OSError as error:
             self.close()
@@ -274,27 +274,10 @@ class FilesPublisher:
 
 def _locked(folder: Path) -> int:
     """A descriptor that holds the folder's lock until it is closed."""
-    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise UnavailableError(
-            f"the output folder {folder} is in use by another run; stop that one first, or give another folder"
-        ) from None
-    except OSError:
-        os.close(lock)
-        raise
+    lock = locked(folder, ".lock")
+    if lock is None:
+        raise UnavailableError(f"the output folder {folder} is in use by another run; stop that one first, or give another folder")
     return lock
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the names of new files durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _whole(fd: int, size: int) -> int:

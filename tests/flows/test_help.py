@@ -45,6 +45,10 @@ EVENTS: list[dict[str, Any]] = [
 ]
 
 
+WITHOUT_END = {"collect"}
+"""Commands that go on until they are stopped."""
+
+
 def commands() -> list[tuple[str, ...]]:
     """Every command that does something, by its words."""
 
@@ -89,6 +93,21 @@ def execute(example: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(words(*arguments), cwd=cwd, env=env, capture_output=True, timeout=WAIT_S, check=False)
 
 
+def try_out(example: str, cwd: Path) -> None:
+    """Runs an example to its end; one that has none until it is up, and then has it stop."""
+    if example.split()[1] not in WITHOUT_END:
+        done = execute(example, cwd)
+        assert done.returncode == 0, (example, done.stderr.decode())
+        return
+    _, *arguments = shlex.split(example)
+    with subprocess.Popen(words(*arguments, "--port", "0"), cwd=cwd, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.terminate()
+        rest = process.stderr.read()
+    assert (process.returncode, rest) == (0, "beckon: stopped\n"), (example, first, rest)
+
+
 def test_the_commands_are_these() -> None:
     assert {" ".join(command) for command in commands()} == {
         "run",
@@ -98,6 +117,7 @@ def test_the_commands_are_these() -> None:
         "plan status",
         "explain",
         "audit",
+        "collect",
         "profile discrepancies",
         "profile show",
         "rejects ls",
@@ -123,16 +143,14 @@ def test_examples_without_a_broker_work(command: tuple[str, ...], checkout: Path
     for example in found:
         assert example.startswith(f"beckon {' '.join(command)}")
         if BROKER not in example:
-            done = execute(example, checkout)
-            assert done.returncode == 0, (example, done.stderr.decode())
+            try_out(example, checkout)
 
 
 def test_examples_with_a_broker_work(checkout: Path, broker: Broker) -> None:
     found = [example for command in commands() for example in examples(command, checkout) if BROKER in example]
     assert found != []
     for example in found:
-        done = execute(example.replace(BROKER, broker.address), checkout)
-        assert done.returncode == 0, (example, done.stderr.decode())
+        try_out(example.replace(BROKER, broker.address), checkout)
 
 
 def test_the_first_help_names_every_command(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""`application`: the routes of the edge, and the answers that are the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from flows.collect.body import parse, read_body
+from flows.collect.door import Door
+from flows.collect.edge import Edge
+from flows.collect.keys import told_key
+from flows.collect.refusal import Refusal
+from flows.collect.segment import BATCHES, CALLS, read
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+JSON = "application/json"
+
+
+def application(edge: Edge, door: Door, more: Sequence[BaseRoute] = (), lifespan: Lifespan | None = None) -> Starlette:
+    """The edge as an ASGI application: Segment's API, and the routes of other parts."""
+    routes = [*segment_routes(edge, door), Route("/healthz", _healthy, methods=["GET"]), *more]
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        return told({"success": False, "error": error.sentence}, error.status, {**door.cors(request), **error.headers})
+
+    async def unrouted(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        sentence = "there is nothing at this path" if error.status_code == 404 else error.detail
+        return told({"success": False, "error": sentence}, error.status_code, {**door.cors(request), **(error.headers or {})})
+
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={Refusal: refused, HTTPException: unrouted})
+    app.router.redirect_slashes = False
+    return app
+
+
+def told(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(orjson.dumps(value), status, headers, JSON)
+
+
+def segment_routes(edge: Edge, door: Door) -> list[BaseRoute]:
+    """Segment's API: a POST for each call, and the question that a browser asks before it."""
+
+    def route(call: str) -> Route:
+        async def take(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                return Response(None, 204, door.preflight(request))
+            return await _taken(edge, door, request, call)
+
+        return Route(f"/v1/{call}", take, methods=["POST", "OPTIONS"])
+
+    return [route(call) for call in (*CALLS, *BATCHES)]
+
+
+async def _taken(edge: Edge, door: Door, request: Request, call: str) -> Response:
+    body = parse(await read_body(request))
+    items = body.get("batch") if call in BATCHES else None
+    key = door.enter(request, told_key(request, body), len(items) if isinstance(items, list) and items else 1)
+    sent = read(call, body, browser=key.browser)
+    rejected = [(sent.places[place], reject.reason, reject.detail) for place, reject in await edge.collect(sent.records)]
+    unused = sorted([*rejected, *((place, *refused) for place, refused in sent.refused)])
+    answer: dict[str, object] = {"success": True}
+    if unused:
+        answer["rejected"] = [{"index": place, "reason": reason, "detail": detail} for place, reason, detail in unused]
+    return told(answer, headers=door.cors(request))
+
+
+async def _healthy(_: Request) -> Response:
+    return told({"success": True})

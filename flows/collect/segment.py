@@ -1,0 +1,91 @@
+"""Segment's HTTP API: `/v1/track identify page screen group alias`, one event each, and `/v1/batch` and `/v1/import`, up to 500.
+
+`read` gives the records of a body, and is pure. A record goes into the log as it came, but for what the edge knows better: its time.
+Source: Segment, "HTTP API Source".
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flows.collect.refusal import Refusal
+
+CALLS = ("track", "identify", "page", "screen", "group", "alias")
+BATCHES = ("batch", "import")
+MAX_BATCH = 500
+
+SERVERS_ONLY = frozenset({"Email Delivered", "Email Bounced", "Email Marked as Spam", "Email Verified", "Duplicate Refused"})
+"""Events that a browser cannot know of, and that decide about other people's mail."""
+
+
+class Unused(NamedTuple):
+    """Why a record is not taken, as `schemas.output.Reject` says it of those that are."""
+
+    reason: str
+    detail: str
+
+
+class Sent(NamedTuple):
+    """The records of a request, with their places in it, and those that are not taken at all."""
+
+    records: list[Any]
+    places: list[int]
+    refused: list[tuple[int, Unused]]
+
+
+def read(call: str, body: dict[str, Any], *, browser: bool) -> Sent:
+    """The records that a call brings; a `Refusal` where its body is not that of such a call."""
+    if call in CALLS:
+        return _sorted([_timed({**body, "type": call}, body.get("sentAt"))], browser=browser)
+    items = body.get("batch")
+    if not isinstance(items, list) or not items:
+        raise Refusal(400, "`batch` must be a list of calls")
+    if len(items) > MAX_BATCH:
+        raise Refusal(400, f"a batch must have at most {MAX_BATCH} calls")
+    context = body.get("context")
+    # What is imported has happened as it says: how long it was under way tells nothing.
+    sent_at = body.get("sentAt") if call == "batch" else None
+    return _sorted([_item(item, context, sent_at, past=call == "import") for item in items], browser=browser)
+
+
+def _item(item: Any, context: Any, sent_at: Any, *, past: bool) -> Any:
+    if type(item) is not dict:
+        return item
+    own = item.get("context")
+    if type(context) is dict and (own is None or type(own) is dict):
+        item["context"] = {**context, **(own or {})}
+    if past:
+        item.pop("sentAt", None)
+        return item
+    return _timed(item, sent_at)
+
+
+def _timed(item: dict[str, Any], sent_at: Any) -> dict[str, Any]:
+    """The record with the stamp by its sender's clock beside the time of sending, from which the job reckons how wrong that clock is."""
+    if sent_at is not None and item.get("sentAt") is None:
+        item["sentAt"] = sent_at
+    if item.get("sentAt") is not None and item.get("timestamp") is not None and item.get("originalTimestamp") is None:
+        item["originalTimestamp"] = item.pop("timestamp")
+    return item
+
+
+def _sorted(items: list[Any], *, browser: bool) -> Sent:
+    sent = Sent([], [], [])
+    for place, item in enumerate(items):
+        refused = _not_allowed(item, browser=browser) if type(item) is dict else None
+        if refused is not None:
+            sent.refused.append((place, refused))
+            continue
+        if type(item) is dict:
+            item.pop("writeKey", None)
+        sent.records.append(item)
+        sent.places.append(place)
+    return sent
+
+
+def _not_allowed(item: dict[str, Any], *, browser: bool) -> Unused | None:
+    if item.get("type") in ("erase", "unmerge"):
+        return Unused("not_allowed", "persons are erased and parted by `beckon` alone")
+    if browser and item.get("event") in SERVERS_ONLY:
+        return Unused("not_allowed", "a browser key cannot send this event; a server's can")
+    return None

@@ -1,0 +1,109 @@
+"""`beckon collect`: the HTTP edge."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.console import say
+from flows.settings import read_settings
+from flows.stop import install_signal_handlers
+from schemas.collect import ORIGIN
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from flows.collect.log import EventLog
+    from flows.settings import Settings
+    from operators.plan.checked import Plan
+
+EXAMPLES = (
+    "beckon collect --plan deploy/shop --output events",
+    "beckon collect --plan deploy/shop --kafka localhost:9092 --host 0.0.0.0 --port 8080",
+)
+FILES, KAFKA = "Into files", "Into Kafka"
+
+
+def collect(
+    plan: Annotated[Path | None, typer.Option(help="The folder of the plan.", show_default=False)] = None,
+    host: Annotated[str, typer.Option(help="Listen at this address; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Listen at this port; 0 takes a free one.")] = 8080,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where people reach it, such as https://e.example.com.", show_default="where it listens")
+    ] = None,
+    trust_proxy: Annotated[
+        str, typer.Option(metavar="ADDRESS,...", help="Proxies whose X-Forwarded-For is believed.", show_default="none")
+    ] = "",
+    output: Annotated[Path | None, typer.Option(help="The folder of events; a job reads it as --input.", rich_help_panel=FILES)] = None,
+    kafka: Annotated[str | None, typer.Option(metavar="BROKERS", help="host:port,host:port,...", rich_help_panel=KAFKA)] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="The topic of events.", show_default="the plan's name and .events", rich_help_panel=KAFKA)
+    ] = None,
+) -> None:
+    """Take events over HTTP, and put them into the log that a job reads.
+
+    An event is answered with 200 once the log has it. SIGTERM and Ctrl-C stop it cleanly: requests at hand are answered first.
+    """
+    settings = read_settings()
+    brokers = kafka or (None if output else settings.kafka)
+    if (output is None) == (brokers is None):
+        raise UsageError("give one place for the events: --output with a folder, or --kafka with brokers")
+    if plan is None and settings.plan is None:
+        raise UsageError("no plan: give --plan, the folder with plan.yaml, segments.yaml and collect.yaml")
+    from flows import logs
+    from flows.collect.app import application
+    from flows.collect.door import Door
+    from flows.collect.edge import Edge
+    from flows.collect.keys import Keys
+    from flows.collect.serve import listen, serve, url_of
+    from flows.plan_folder import open_plan
+
+    logs.configure(settings)
+    checked = open_plan(plan or settings.plan or Path())
+    keys = Keys(checked.collect, settings.server_keys)
+    with listen(host, port) as listening:
+        log = _log(checked, settings, output, brokers, topic)
+        install_signal_handlers()
+        edge = Edge(checked, log, wall_ms)
+        own = origin_of(public_url) if public_url else url_of(listening)
+        door = Door((*checked.collect.origins, own), keys, wall_ms)
+        try:
+            serve(application(edge, door), listening, lambda: say(f"collecting at {url_of(listening)} into {log.name}"), trust_proxy)
+        finally:
+            log.close()
+    say("stopped")
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL; UsageError where it has no more or other.
+
+    >>> origin_of("https://E.example.com/")
+    'https://e.example.com'
+    """
+    origin = url.lower().rstrip("/")
+    if not re.fullmatch(ORIGIN[1:-1], origin):
+        raise UsageError(f"--public-url must be like https://e.example.com, without a path; got {url!r:.200}")
+    return origin
+
+
+def wall_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+def _log(plan: Plan, settings: Settings, output: Path | None, brokers: str | None, topic: str | None) -> EventLog:
+    if brokers is None:
+        from flows.connectors.files_events import FilesEvents
+
+        assert output is not None
+        return FilesEvents(output)
+    from flows.connectors.kafka_events import KafkaEvents
+    from flows.connectors.kafka_topics import describe, input_topic
+    from flows.launch import kafka_settings
+
+    reached, name = kafka_settings(settings, brokers), topic or settings.topic or input_topic(plan.name)
+    describe(reached, name)
+    return KafkaEvents(reached, name)

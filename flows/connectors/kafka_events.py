@@ -1,0 +1,134 @@
+"""`KafkaEvents`: the log of events as a topic.
+
+*Guarantees*: `done` says None when all replicas in sync have all records (`acks=all`), each once and in order, by an idempotent producer.
+A broker that is away is waited for `DELIVERY_S` at most; what was not confirmed by then is told as an error, and may be in the topic all
+the same. Source: librdkafka, "INTRODUCTION.md: Idempotent Producer".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from flows.collect.log import Done, FullError, Keyed
+from flows.connectors.kafka_settings import MAX_MESSAGE_BYTES, KafkaSettings, client_config
+from schemas.errors import BeckonError, UnavailableError
+
+MOST_BYTES, MOST_RECORDS = 64 << 20, 50_000
+"""So much may be under way."""
+DELIVERY_S = 10
+"""Senders wait for an answer about as long."""
+POLL_S = 0.2
+
+
+class KafkaEvents:
+    """The `EventLog` (`flows.collect.log`) of a topic that is there."""
+
+    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+        self._topic = topic
+        config = client_config(settings, lambda _: None) | {
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "delivery.timeout.ms": DELIVERY_S * 1000,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "linger.ms": 2,  # what comes together goes together
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": 2 * MOST_RECORDS,
+            "queue.buffering.max.kbytes": 2 * MOST_BYTES // 1024,
+        }
+        self._producer = Producer(config)
+        self._lock = threading.Lock()
+        self._bytes = self._records = 0
+        self._failing = False
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kafka-events", daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        """The topic."""
+        return self._topic
+
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes that were taken and are not confirmed yet."""
+        return self._bytes
+
+    def put(self, records: Sequence[Keyed], done: Done) -> None:
+        """Hands the records to the producer, each to the partition that its key gives; FullError where too much is under way."""
+        size = sum([len(raw) for _, raw in records])
+        with self._lock:
+            if self._closing.is_set() or (
+                self._records and (self._bytes + size > MOST_BYTES or self._records + len(records) > MOST_RECORDS)
+            ):
+                raise FullError("the topic takes no more for now")
+            self._bytes += size
+            self._records += len(records)
+        under_way = _UnderWay(self, len(records), size, done)
+        for number, (key, raw) in enumerate(records):
+            try:
+                self._producer.produce(self._topic, raw, key, on_delivery=under_way.delivered)
+            except (BufferError, KafkaException) as error:
+                code = error.args[0].str() if isinstance(error, KafkaException) else "its queue is full"
+                under_way.fail(len(records) - number, code)
+                return
+        if not records:
+            done(None)
+
+    def close(self) -> None:
+        """Waits until each record was confirmed or given up."""
+        with self._lock:
+            self._closing.set()
+        self._thread.join()
+        while self._producer.flush(1):
+            pass
+
+    def settled(self, number: int, size: int, failed: str | None) -> BeckonError | None:
+        """Notes that a `put` has come to its end; gives the error that is told of it."""
+        with self._lock:
+            self._bytes -= size
+            self._records -= number
+            changed, self._failing = self._failing != (failed is not None), failed is not None
+        log = structlog.get_logger(__name__)
+        if changed and failed is None:
+            log.info("Kafka takes events again", topic=self._topic)
+        elif changed:
+            log.error("Kafka does not take events; senders are told to try again", topic=self._topic, reason=failed)
+        return None if failed is None else UnavailableError(f"the topic {self._topic} did not take the events: {failed}")
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._producer.poll(POLL_S)
+
+
+class _UnderWay:
+    """A `put` whose records are under way."""
+
+    __slots__ = ("_done", "_failed", "_left", "_lock", "_log", "_number", "_size")
+
+    def __init__(self, log: KafkaEvents, number: int, size: int, done: Done) -> None:
+        self._log, self._number, self._left, self._size, self._done = log, number, number, size, done
+        self._failed: str | None = None
+        self._lock = threading.Lock()
+
+    def delivered(self, error: KafkaError | None, _: Message) -> None:
+        """What became of one record."""
+        if error is None:
+            self._less(1, None)
+        else:
+            self._less(1, error.str())
+
+    def fail(self, number: int, why: str) -> None:
+        """So many records did not even get under way."""
+        self._less(number, why)
+
+    def _less(self, number: int, failed: str | None) -> None:
+        with self._lock:
+            self._left -= number
+            self._failed = self._failed or failed
+            at_end = self._left == 0
+        if at_end:
+            self._done(self._log.settled(self._number, self._size, self._failed))
