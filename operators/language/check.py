@@ -52,6 +52,10 @@ ALWAYS_KNOWN = ("Identified", *PAGE_EVENTS, *ACTS, REFUSED)
 PAGE_FIELDS = frozenset({"name", "category"})
 """Properties that every page and screen can have, whatever the tracking plan says of the others."""
 
+TAGS = frozenset({"machine", "agent"})
+"""Properties that the edge marks events with that a machine brought (`flows.collect.machines.tag`). Every event can have them; where a
+tracking plan names one of them itself, it is the plan's own."""
+
 BELOW_ONE = math.nextafter(1.0, 0.0)
 RANGES: dict[str, tuple[float, float]] = {
     "count": (0, math.inf),
@@ -483,7 +487,7 @@ def unknown_property(at: int, path: tuple[str, ...], names: tuple[str, ...], eve
 
 def _missing(event: str, path: tuple[str, ...], events: Events) -> tuple[str, list[str]] | None:
     """The first step of the path that the event does not have, and those that it has; None where it may have the property."""
-    if event not in events or (event in PAGE_EVENTS and path[0] in PAGE_FIELDS):
+    if event not in events or path[0] in TAGS or (event in PAGE_EVENTS and path[0] in PAGE_FIELDS):
         return None
     schema: Any = events[event]
     for step in path:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from jsonschema_rs import ValidationError
 
-from operators.language.check import PAGE_EVENTS, PAGE_FIELDS
+from operators.language.check import PAGE_EVENTS, PAGE_FIELDS, TAGS
 from operators.plan.checked import TrackedEvent
 from operators.tracking.schemas import parts_of
 from operators.tracking.validators import validator_of
@@ -38,7 +38,7 @@ class Breach(NamedTuple):
 
 class Tracked:
     """An event of the tracking plan. `is_kept` says whether properties keep its schema, which costs less than a microsecond; `action` is
-    what becomes of an event that does not."""
+    what becomes of an event that does not; `tags` are the properties of Beckon's own, which are not put to the schema."""
 
     def __init__(self, event: TrackedEvent) -> None:
         schema: dict[str, Any] = json.loads(event.schema)
@@ -51,6 +51,8 @@ class Tracked:
         # What is missing hides what is wrong, so it is looked for apart.
         self._loose = validator_of({keyword: value for keyword, value in schema.items() if keyword != "required"})
         self._names = {name for _, part in parts_of(schema) for name in _named(part)}
+        # Those of an identify are traits.
+        self.tags = frozenset() if event.name == "Identified" else TAGS.difference(_named(schema))
 
     def breaches(self, properties: dict[str, Any]) -> tuple[list[Breach], dict[str, Any]]:
         """What breaks the schema, and the properties without those that do; what is missing stays so."""

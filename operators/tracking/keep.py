@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from operators.emit import Emit
-from operators.language.check import ALWAYS_KNOWN
+from operators.language.check import ALWAYS_KNOWN, TAGS
 from operators.plan.checked import TrackingPlan
 from operators.tracking.breaches import UNKNOWN, Breach, Tracked, written
 from operators.tracking.sources import Sources
@@ -46,6 +46,9 @@ class Tracking:
             return event if name in ALWAYS_KNOWN else self._unknown(event, emit)
         # Only such a record can hold a null.
         properties = event.properties if b"null" not in raw else without_nulls(event.properties)
+        tags = tracked.tags & properties.keys()
+        if tags:
+            properties = {name: value for name, value in properties.items() if name not in tags}
         if tracked.is_kept(properties):
             return event
         found, rest = tracked.breaches(properties)
@@ -54,7 +57,7 @@ class Tracking:
         if tracked.action == "block":
             return Reject("tracking_plan", f"{name}: {told(found)}")
         if tracked.action == "strip":
-            event.properties = strip(name, event.properties, rest)
+            event.properties = strip(name, event.properties, rest.keys() | tags)
         return event
 
     def _unknown(self, event: Event, emit: Emit) -> Event | Reject:
@@ -62,7 +65,7 @@ class Tracking:
         if self._on_unknown == "block":
             return Reject("tracking_plan", "the event is not in the tracking plan")
         if self._on_unknown == "strip":
-            event.properties = {}
+            event.properties = {name: value for name, value in event.properties.items() if name in TAGS}
         return event
 
     def _count(self, event: Event, outcome: str, found: Iterable[tuple[str, str]], emit: Emit) -> None:

@@ -176,6 +176,41 @@ def test_sources_are_few_and_look_like_names() -> None:
     assert emit.counts.quality[Quality("other", "*", "unknown_event", "flag")] == 20
 
 
+TAGGED = {"machine": True, "agent": "Googlebot"}
+
+
+@pytest.mark.parametrize("action", sorted(BREACH_ACTIONS))
+@pytest.mark.parametrize(
+    "schema",
+    [ORDER, {"additionalProperties": {"type": "null"}}, {"propertyNames": {"maxLength": 1}}, {"maxProperties": 0}, {"not": {}}],
+    ids=["names", "values", "length of names", "number", "never"],
+)
+def test_the_tags_of_a_machine_break_no_schema(schema: dict[str, Any], action: BreachAction) -> None:
+    plain, plain_emit = kept(action, record(properties=GOOD), schema)
+    event, emit = kept(action, record(properties={**GOOD, **TAGGED}), schema)
+    assert plain_emit.counts.quality == emit.counts.quality
+    assert type(event) is type(plain)
+    if isinstance(event, Event) and isinstance(plain, Event):
+        assert plain.properties | TAGGED == event.properties
+
+
+def test_an_event_that_the_plan_does_not_know_keeps_the_tags_of_a_machine() -> None:
+    event, _ = kept("flag", record(event="X", properties={"a": 1, **TAGGED}), unknown="strip")
+    assert isinstance(event, Event)
+    assert event.properties == TAGGED
+
+
+def test_a_plan_that_names_a_tag_is_kept_as_it_says() -> None:
+    schema = {"required": ["agent"], "properties": {"machine": {"type": "string"}}}
+    _, emit = kept("flag", record(properties={"machine": True}), schema)
+    assert {breach.field for breach in emit.counts.quality} == {"Order Completed: machine", "Order Completed: agent"}
+
+
+def test_traits_are_no_tags() -> None:
+    identified = Tracked(TrackedEvent("Identified", '{"additionalProperties": false}', "flag"))
+    assert identified.tags == set()
+
+
 # --- anything at all ------------------------------------------------------------------------------------------------------------------
 
 NAMES = st.sampled_from(["a", "b", "c", "secret-name"])
