@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench kafka kafka-jars oracle crash lock clean
+.PHONY: help setup demo test lint format bench kafka kafka-jars npm chromium oracle crash lock clean
 
 # The first of these that is Python 3.11 or 3.12 and can make a virtual environment; another by `make ... PYTHON=python3.12`.
 USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
@@ -14,6 +14,7 @@ PYTHON_VERSION := $(if $(filter unusable,$(PYTHON_VERSION)),,$(PYTHON_VERSION))
 
 BIN := .venv/bin
 LIBS := .cache/kafka/libs
+NODE := .cache/npm
 LOCKED := .venv/locked-$(PYTHON_VERSION)
 READY := .venv/ready-$(PYTHON_VERSION)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 $(BIN)/python -m pip --quiet
@@ -33,7 +34,7 @@ setup: $(READY) ## makes .venv with the command beckon
 demo: setup ## runs the example plan on the e-commerce clickstream
 	@$(BIN)/beckon demo $(ARGS)
 
-test: setup kafka-jars ## runs all tests, those on a real Kafka too, as many files at a time as there are cores
+test: setup kafka-jars npm chromium ## runs all tests, those on a real Kafka and in a browser too, as many files at a time as there are cores
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: setup ## checks style and types
@@ -81,6 +82,21 @@ $(LIBS)/.complete: deploy/kafka/pom.xml
 	@$(MVN) -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(CURDIR)/$(LIBS)' \
 	    >$(LIBS)/mvn.log || { cat $(LIBS)/mvn.log >&2; exit 3; }
 	@touch $@
+
+npm: $(NODE)/.complete
+	@:
+
+$(NODE)/.complete: tests/browser/package.json
+	@command -v npm >/dev/null || { echo "Node 20 and npm are needed: install them (on Debian: nodejs, npm)" >&2; exit 3; }
+	@echo "fetching npm packages into $(NODE) ..."
+	@rm -rf $(NODE)
+	@mkdir -p $(NODE)
+	@cp $< $(NODE)/package.json
+	@npm install --prefix $(NODE) --no-package-lock --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@touch $@
+
+chromium:
+	@command -v chromium >/dev/null || { echo "Chromium is needed for the tests in a browser: install it (on Debian: chromium)" >&2; exit 3; }
 
 # All packages again where the lock or the interpreter is another one, so that nothing stays that the lock does not name.
 $(LOCKED): requirements.txt
