@@ -8,14 +8,18 @@ from contextlib import AbstractAsyncContextManager
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.collect.body import parse, read_body
 from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.collect.keys import told_key
+from flows.collect.machines import tag
+from flows.collect.metrics import CollectMetrics
 from flows.collect.refusal import Refusal
 from flows.collect.segment import BATCHES, CALLS, read
 
@@ -36,9 +40,25 @@ def application(edge: Edge, door: Door, more: Sequence[BaseRoute] = (), lifespan
         sentence = "there is nothing at this path" if error.status_code == 404 else error.detail
         return told({"success": False, "error": sentence}, error.status_code, {**door.cors(request), **(error.headers or {})})
 
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={Refusal: refused, HTTPException: unrouted})
+    handlers = {Refusal: refused, HTTPException: unrouted}
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers, middleware=[Middleware(_Counted, edge.metrics)])
     app.router.redirect_slashes = False
     return app
+
+
+class _Counted:
+    """Counts answers by their status."""
+
+    def __init__(self, app: ASGIApp, metrics: CollectMetrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.count("beckon_collect_requests", 1, str(message["status"]))
+            await send(message)
+
+        await self._app(scope, receive, counted if scope["type"] == "http" else send)
 
 
 def told(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -65,7 +85,9 @@ async def _taken(edge: Edge, door: Door, request: Request, call: str) -> Respons
     items = body.get("batch") if call in BATCHES else None
     key = door.enter(request, told_key(request, body), len(items) if isinstance(items, list) and items else 1)
     sent = read(call, body, browser=key.browser)
-    rejected = [(sent.places[place], reject.reason, reject.detail) for place, reject in await edge.collect(sent.records)]
+    agent = request.headers.get("user-agent") if key.browser else None
+    records = [tag(record, agent) if type(record) is dict else record for record in sent.records]
+    rejected = [(sent.places[place], reject.reason, reject.detail) for place, reject in await edge.collect(records, key.name)]
     unused = sorted([*rejected, *((place, *refused) for place, refused in sent.refused)])
     answer: dict[str, object] = {"success": True}
     if unused:

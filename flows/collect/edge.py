@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from flows.collect.log import EventLog, FullError, Keyed
+from flows.collect.metrics import CollectMetrics
 from flows.collect.refusal import busy
 from operators.decode import decode
 from operators.instants import format_instant
@@ -26,21 +27,27 @@ Clock = Callable[[], int]
 Rejected = tuple[int, Reject]
 """The place of a record among those that were sent, and why it cannot be used."""
 
+Observer = Callable[[Sequence[Any]], None]
+
 BUSY_S, AWAY_S = 1, 5
 """How soon to try again: where too much waits, and where the log does not answer."""
 
 
 class Edge:
-    """The plan, the log and the clock."""
+    """The plan, the log and the clock. `observers` are told of the records that are in the log, before their sender is."""
 
-    def __init__(self, plan: Plan, log: EventLog, clock: Clock) -> None:
+    def __init__(self, plan: Plan, log: EventLog, clock: Clock, metrics: CollectMetrics | None = None) -> None:
         self.plan, self.clock = plan, clock
+        self.observers: list[Observer] = []
+        self.metrics = metrics or CollectMetrics()
+        self.metrics.gauge("beckon_collect_waiting_bytes").set_function(lambda: log.waiting_bytes)
         self._log = log
 
-    async def collect(self, records: Sequence[Any]) -> list[Rejected]:
+    async def collect(self, records: Sequence[Any], via: str) -> list[Rejected]:
         """Puts records of the Segment envelope into the log, stamped with the time of receipt; gives those that the job will reject.
 
-        What is no JSON object goes in as it is."""
+        What is no JSON object goes in as it is. `via` is what brought them, of few values: the name of a write key, webhook, form or CRM.
+        """
         now = self.clock()
         keyed: list[Keyed] = []
         rejected: list[Rejected] = []
@@ -52,7 +59,16 @@ class Edge:
                 rejected.append((place, event))
             keyed.append((key_of(record) if is_object else None, line))
         await self._append(keyed)
+        self._count(via, len(keyed), rejected, self.clock() - now)
+        for observe in self.observers:
+            observe(records)
         return rejected
+
+    def _count(self, via: str, number: int, rejected: Sequence[Rejected], ms: int) -> None:
+        self.metrics.count("beckon_collect_events", number, via)
+        self.metrics.took("beckon_collect_seconds", max(ms, 0) / 1000)
+        for _, reject in rejected:
+            self.metrics.count("beckon_collect_rejected", 1, reject.reason)
 
     async def _append(self, keyed: Sequence[Keyed]) -> None:
         loop = asyncio.get_running_loop()

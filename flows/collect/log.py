@@ -28,6 +28,10 @@ class EventLog(Protocol):
     def name(self) -> str:
         """The folder or topic, for people."""
 
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes that were taken and are not durable yet."""
+
     def put(self, records: Sequence[Keyed], done: Done) -> None:
         """Takes the records, or raises FullError at once and takes none. Never waits."""
 

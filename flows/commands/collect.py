@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,11 @@ from flows.commands.console import say
 from flows.settings import read_settings
 from flows.stop import install_signal_handlers
 from schemas.collect import ORIGIN
-from schemas.errors import UsageError
+from schemas.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from flows.collect.log import EventLog
+    from flows.collect.metrics import CollectMetrics
     from flows.settings import Settings
     from operators.plan.checked import Plan
 
@@ -37,6 +39,11 @@ def collect(
     trust_proxy: Annotated[
         str, typer.Option(metavar="ADDRESS,...", help="Proxies whose X-Forwarded-For is believed.", show_default="none")
     ] = "",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Where it keeps its own, such as how far a CRM was read.", show_default=".collect in --output; beckon-collect"),
+    ] = None,
+    metrics_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Serve metrics for Prometheus; 0 takes a free port.")] = None,
     output: Annotated[Path | None, typer.Option(help="The folder of events; a job reads it as --input.", rich_help_panel=FILES)] = None,
     kafka: Annotated[str | None, typer.Option(metavar="BROKERS", help="host:port,host:port,...", rich_help_panel=KAFKA)] = None,
     topic: Annotated[
@@ -58,23 +65,42 @@ def collect(
     from flows.collect.door import Door
     from flows.collect.edge import Edge
     from flows.collect.keys import Keys
+    from flows.collect.metrics import CollectMetrics
+    from flows.collect.parts import House, alongside, routes
     from flows.collect.serve import listen, serve, url_of
     from flows.plan_folder import open_plan
 
     logs.configure(settings)
     checked = open_plan(plan or settings.plan or Path())
-    keys = Keys(checked.collect, settings.server_keys)
-    with listen(host, port) as listening:
+    keys, metrics = Keys(checked.collect, settings.server_keys), CollectMetrics()
+    with ExitStack() as around:
+        listening = around.enter_context(listen(host, port))
+        served_at = origin_of(public_url) if public_url else url_of(listening)
         log = _log(checked, settings, output, brokers, topic)
+        around.callback(log.close)
+        edge = Edge(checked, log, wall_ms, metrics)
+        door = Door((*checked.collect.origins, served_at), keys, wall_ms)
+        house = House(edge, door, settings, _made(data or (output / ".collect" if output else Path("beckon-collect"))), served_at)
+        app = application(edge, door, routes(house), alongside(house))
+        _serve_metrics(around, metrics, settings, metrics_port)
         install_signal_handlers()
-        edge = Edge(checked, log, wall_ms)
-        own = origin_of(public_url) if public_url else url_of(listening)
-        door = Door((*checked.collect.origins, own), keys, wall_ms)
-        try:
-            serve(application(edge, door), listening, lambda: say(f"collecting at {url_of(listening)} into {log.name}"), trust_proxy)
-        finally:
-            log.close()
+        serve(app, listening, lambda: say(f"collecting at {url_of(listening)} into {log.name}"), trust_proxy)
     say("stopped")
+
+
+def _serve_metrics(around: ExitStack, metrics: CollectMetrics, settings: Settings, told: int | None) -> None:
+    port = settings.metrics_port if told is None else told
+    if port is not None:
+        port = around.enter_context(metrics.served(settings.metrics_host, port))
+        say(f"metrics at http://{settings.metrics_host}:{port}/metrics")
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UnavailableError(f"cannot use the folder {folder}: {error.strerror}; mend it, or give another one as --data") from error
+    return folder
 
 
 def origin_of(url: str) -> str:

@@ -1,0 +1,57 @@
+"""The parts of the edge: which routes it has beside Segment's API, and what it does on its own while it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from flows.collect.door import Door
+from flows.collect.edge import Edge
+from flows.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the parts are built with. `data` is the folder of what the edge itself keeps, which is there; `public_url` where people reach
+    it, without a slash at its end."""
+
+    edge: Edge
+    door: Door
+    settings: Settings
+    data: Path
+    public_url: str
+
+
+def routes(house: House) -> list[BaseRoute]:
+    """The routes of all parts. UsageError where the settings lack what the plan asks for."""
+    return []
+
+
+def tasks(house: House) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside the requests, until it is cancelled."""
+    return []
+
+
+def alongside(house: House) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Runs the tasks as long as the application is up. One that ends with an error is a bug, and ends the edge."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        running = [asyncio.create_task(each) for each in tasks(house)]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+            for outcome in await asyncio.gather(*running, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    raise outcome
+
+    return lifespan
