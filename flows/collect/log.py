@@ -36,4 +36,4 @@ class EventLog(Protocol):
         """Takes the records, or raises FullError at once and takes none. Never waits."""
 
     def close(self) -> None:
-        """Returns when `done` was called for all that was taken."""
+        """Returns when `done` was called for all that was taken. May be called again."""

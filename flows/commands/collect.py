@@ -49,6 +49,10 @@ def collect(
     topic: Annotated[
         str | None, typer.Option(help="The topic of events.", show_default="the plan's name and .events", rich_help_panel=KAFKA)
     ] = None,
+    create_topics: Annotated[
+        bool, typer.Option("--create-topics", help="Make the topic where it is missing.", rich_help_panel=KAFKA)
+    ] = False,
+    topic_partitions: Annotated[int, typer.Option(min=1, help="How many partitions it gets then.", rich_help_panel=KAFKA)] = 4,
 ) -> None:
     """Take events over HTTP, and put them into the log that a job reads.
 
@@ -76,7 +80,7 @@ def collect(
     with ExitStack() as around:
         listening = around.enter_context(listen(host, port))
         served_at = origin_of(public_url) if public_url else url_of(listening)
-        log = _log(checked, settings, output, brokers, topic)
+        log = _log(checked, settings, output, brokers, topic, topic_partitions if create_topics else None)
         around.callback(log.close)
         edge = Edge(checked, log, wall_ms, metrics)
         door = Door((*checked.collect.origins, served_at), keys, wall_ms)
@@ -120,16 +124,16 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _log(plan: Plan, settings: Settings, output: Path | None, brokers: str | None, topic: str | None) -> EventLog:
+def _log(plan: Plan, settings: Settings, output: Path | None, brokers: str | None, topic: str | None, create: int | None) -> EventLog:
     if brokers is None:
         from flows.connectors.files_events import FilesEvents
 
         assert output is not None
         return FilesEvents(output)
     from flows.connectors.kafka_events import KafkaEvents
-    from flows.connectors.kafka_topics import describe, input_topic
+    from flows.connectors.kafka_topics import ensure_topic, input_topic
     from flows.launch import kafka_settings
 
     reached, name = kafka_settings(settings, brokers), topic or settings.topic or input_topic(plan.name)
-    describe(reached, name)
+    ensure_topic(reached, name, create)
     return KafkaEvents(reached, name)

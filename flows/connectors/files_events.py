@@ -83,14 +83,14 @@ class FilesEvents:
             self._changed.notify()
 
     def close(self) -> None:
-        """Writes what waits, and gives the folder free."""
+        """Writes what waits, and gives the folder free. May be called again."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join()
-        if self._fd >= 0:
-            os.close(self._fd)
-        os.close(self._lock)
+        for fd in (self._fd, self._lock):
+            if fd >= 0:
+                os.close(fd)
         self._fd = self._lock = -1
 
     def _run(self) -> None:

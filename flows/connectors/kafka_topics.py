@@ -154,6 +154,16 @@ def ensure_topics(
     return events
 
 
+def ensure_topic(settings: KafkaSettings, name: str, create: int | None) -> Topic:
+    """The topic `name`, made with so many partitions where it is missing and `create` says so; else that raises `UnavailableError`."""
+    cluster = Cluster(settings)
+    found = cluster.find([name])
+    if create is not None and found[name] is None:
+        cluster.create({name: {}}, create)
+        found = cluster.find([name], created=True)
+    return all_there(found)[0]
+
+
 def check_same(before: Topic, now: Topic | None) -> None:
     """Raises `UnavailableError` unless `now` is the topic that `before` was."""
     if now is None:

@@ -1,0 +1,188 @@
+"""The log of events, a folder or a topic: one contract. What `done` calls durable is there, in order, and nothing waits without end."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.collect.log import EventLog, FullError, Keyed
+from flows.connectors.files_events import FilesEvents, next_events_name
+from flows.connectors.files_input import add_records, next_name
+from flows.connectors.folder_lock import writing
+from flows.connectors.kafka_events import KafkaEvents
+from flows.connectors.kafka_settings import KafkaSettings
+from schemas.errors import BeckonError, UnavailableError
+from tests.kafka_broker import Broker
+
+WAIT_S = 60
+
+
+class Opened:
+    """A log that is open, and all lines that it has."""
+
+    def __init__(self, log: EventLog, lines: Callable[[], list[bytes]]) -> None:
+        self.log, self.lines = log, lines
+
+    def put(self, *records: bytes, key: str | None = "anna") -> BeckonError | None:
+        """Puts records and waits for what becomes of them."""
+        return put(self.log, [(key, record) for record in records])
+
+
+def put(log: EventLog, records: list[Keyed]) -> BeckonError | None:
+    told: queue.Queue[BeckonError | None] = queue.Queue()
+    log.put(records, told.put)
+    return told.get(timeout=WAIT_S)
+
+
+def lines_of(folder: Path) -> list[bytes]:
+    return [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+
+
+def messages(broker: Broker, topic: str) -> list[bytes]:
+    """The values of a topic of one partition."""
+    consumer = Consumer(
+        {"bootstrap.servers": broker.address, "group.id": "test", "enable.partition.eof": True, "auto.offset.reset": "earliest"}
+    )
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    found = []
+    while (message := consumer.poll(WAIT_S)) is not None and message.error() is None:
+        found.append(message.value())
+    consumer.close()
+    return found
+
+
+@pytest.fixture(params=["files", "kafka"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path, plan_name: str) -> Iterator[Opened]:
+    if request.param == "files":
+        log: EventLog = FilesEvents(tmp_path / "events")
+        found = Opened(log, lambda: lines_of(tmp_path / "events"))
+    else:
+        broker = request.getfixturevalue("broker")
+        topic = broker.create_topic(f"{plan_name}.events")
+        log = KafkaEvents(KafkaSettings(brokers=broker.address), topic)
+        found = Opened(log, lambda: messages(broker, topic))
+    yield found
+    log.close()
+
+
+def test_what_is_done_is_there_in_its_order(opened: Opened) -> None:
+    assert opened.put(b"1", b"2", b"3") is None
+    assert opened.lines() == [b"1", b"2", b"3"]
+    assert opened.put(b"4", key=None) is None
+    assert opened.lines() == [b"1", b"2", b"3", b"4"]
+    assert opened.log.waiting_bytes == 0
+
+
+def test_nothing_is_done_at_once(opened: Opened) -> None:
+    assert opened.put() is None
+    assert opened.lines() == []
+
+
+def test_many_at_once_are_all_there_and_each_put_in_its_order(opened: Opened) -> None:
+    def send(sender: int) -> None:
+        for number in range(50):
+            assert opened.put(*(b"%d %d %d" % (sender, number, place) for place in range(3)), key=str(sender)) is None
+
+    threads = [threading.Thread(target=send, args=(sender,)) for sender in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = opened.lines()
+    assert len(lines) == 8 * 50 * 3
+    for sender in range(8):
+        mine = [line for line in lines if line.startswith(b"%d " % sender)]
+        assert mine == [b"%d %d %d" % (sender, number, place) for number in range(50) for place in range(3)]
+
+
+def test_what_was_taken_is_done_when_it_is_closed_and_nothing_more_is_taken(opened: Opened) -> None:
+    told: queue.Queue[BeckonError | None] = queue.Queue()
+    for number in range(100):
+        opened.log.put([("anna", b"%d" % number)], told.put)
+    opened.log.close()
+    assert [told.get_nowait() for _ in range(100)] == [None] * 100
+    assert opened.lines() == [b"%d" % number for number in range(100)]
+    with pytest.raises(FullError):
+        opened.log.put([("anna", b"more")], told.put)
+
+
+# --- a folder -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_torn_line_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "events-00000001.jsonl").write_bytes(b'{"a":1}\n{"b"')
+    log = FilesEvents(tmp_path)
+    assert put(log, [(None, b"2")]) is None
+    log.close()
+    assert (tmp_path / "events-00000001.jsonl").read_bytes() == b'{"a":1}\n{"b"\n2\n'
+
+
+def test_no_file_grows_once_a_later_one_is_there(tmp_path: Path) -> None:
+    log = FilesEvents(tmp_path)
+    assert put(log, [(None, b"1")]) is None
+    assert add_records(tmp_path, [b"2"]).name == "events-00000001.jsonl.retry-000001.jsonl"
+    assert put(log, [(None, b"3")]) is None
+    assert put(log, [(None, b"4")]) is None
+    log.close()
+    assert (tmp_path / "events-00000002.jsonl").read_bytes() == b"3\n4\n"
+    assert lines_of(tmp_path) == [b"1", b"2", b"3", b"4"]
+
+
+def test_a_full_file_is_followed_by_another(tmp_path: Path) -> None:
+    log = FilesEvents(tmp_path, file_bytes=10)
+    for number in range(6):
+        assert put(log, [(None, b"line%d" % number)]) is None
+    log.close()
+    assert [path.stat().st_size for path in sorted(tmp_path.glob("*.jsonl"))] == [12, 12, 12]
+
+
+def test_a_second_one_is_refused_the_folder(tmp_path: Path) -> None:
+    log = FilesEvents(tmp_path)
+    with pytest.raises(UnavailableError, match="another `beckon collect`"):
+        FilesEvents(tmp_path)
+    log.close()
+    FilesEvents(tmp_path).close()
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "events-00000001.jsonl").mkdir()
+    log = FilesEvents(tmp_path)
+    error = put(log, [(None, b"1")])
+    assert str(error) == f"cannot write into {tmp_path}: Is a directory"
+    (tmp_path / "events-00000001.jsonl").rmdir()
+    assert put(log, [(None, b"2")]) is None
+    log.close()
+    assert lines_of(tmp_path) == [b"2"]
+
+
+def test_too_much_that_waits_is_refused_at_once(tmp_path: Path) -> None:
+    log = FilesEvents(tmp_path, most_bytes=10)
+    told: queue.Queue[BeckonError | None] = queue.Queue()
+    with writing(tmp_path):
+        # The first is taken whatever its size: else it could never be.
+        log.put([(None, b"x" * 20)], told.put)
+        with pytest.raises(FullError):
+            log.put([(None, b"1")], told.put)
+        assert log.waiting_bytes == 21
+    assert told.get(timeout=WAIT_S) is None
+    assert put(log, [(None, b"1")]) is None
+    log.close()
+
+
+@given(st.lists(st.sampled_from(["events", "retry"]), max_size=12), st.sampled_from(["", "a.jsonl", "z.jsonl", "events.jsonl.gz"]))
+def test_each_new_file_is_read_behind_all_others(kinds: list[str], first: str) -> None:
+    there = [first] if first else []
+    for kind in kinds:
+        name = (next_events_name if kind == "events" else next_name)(there)
+        assert name.endswith(".jsonl")
+        assert not name.startswith(".")
+        assert all(name > other for other in there)
+        there.append(name)
+    assert max(map(len, there), default=0) <= 2 * len("events-00000001.jsonl.retry-000001.jsonl")
