@@ -46,6 +46,16 @@ class Settings(BaseSettings):
     zerobounce_url: str | None = Field(None, description="its address, where it is another region's, such as https://api-eu.zerobounce.net")
     neverbounce_key: SecretStr | None = Field(None, description="the API key of NeverBounce; never shown")
     neverbounce_url: str | None = Field(None, description="its address, where that is another one")
+    sendgrid_webhook_key: SecretStr | None = Field(
+        None, description="the verification key of SendGrid's signed event webhook; several with a comma between"
+    )
+    mailgun_webhook_key: SecretStr | None = Field(None, description="Mailgun's HTTP webhook signing key; several alike; never shown")
+    postmark_webhook_key: SecretStr | None = Field(
+        None, description="user:password of Postmark's webhooks, or the value of their header; several alike; never shown"
+    )
+    resend_webhook_key: SecretStr | None = Field(
+        None, description="the signing secret of Resend's webhook, whsec_...; several alike; never shown"
+    )
     suppression_key: SecretStr | None = Field(
         None, description="key of the suppression list, at least 16 characters; else a file beside the state has it"
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from schemas.plan import NAME, PlanModel
+from schemas.webhooks import WebhookEntry
 
 KeyKind = Literal["browser", "server"]
 KEY_KINDS: dict[KeyKind, str] = {
@@ -54,5 +55,14 @@ class CollectFile(PlanModel):
         dict[str, KeyEntry],
         Field(
             default_factory=dict, max_length=1000, description="Write keys by name.", json_schema_extra={"propertyNames": {"pattern": NAME}}
+        ),
+    ]
+    webhooks: Annotated[
+        dict[str, WebhookEntry],
+        Field(
+            default_factory=dict,
+            max_length=100,
+            description="Mail services that may tell what became of mails, by name.",
+            json_schema_extra={"propertyNames": {"pattern": NAME}},
         ),
     ]

@@ -25,6 +25,7 @@ from schemas.plan import (
     TopicFile,
     TrackingFile,
 )
+from schemas.webhooks import WebhookFile
 
 FILES: dict[str, type[PlanModel]] = {
     "plan": PlanFile,
@@ -57,6 +58,7 @@ def plan_schema() -> dict[str, Any]:
         EventFile,
         CollectFile,
         KeyFile,
+        WebhookFile,
         *STEP_KINDS.values(),
         *CASE_MODELS,
     ]

@@ -9,6 +9,7 @@ from typing import Literal
 from operators.language.nodes import Node
 from schemas.person import ANONYMOUS_ID, EMAIL, USER_ID
 from schemas.plan import CLEANED_TRAITS, BreachAction, CleanKind
+from schemas.webhooks import Esp
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,25 @@ class WriteKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """A mail service that may tell what became of mails. `arns` are the topics of Amazon SNS that may send, `header` the one that has the
+    secret of Postmark, `window_ms` how old a signature may be (None: what is usual), `topics` the topic of each list of the service."""
+
+    name: str
+    esp: Esp
+    arns: tuple[str, ...] = ()
+    header: str | None = None
+    window_ms: int | None = None
+    topics: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Collect:
     """What the HTTP edge takes, and from whom."""
 
     origins: tuple[str, ...] = ()
     keys: tuple[WriteKey, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

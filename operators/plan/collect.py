@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from operators.plan.checked import Collect, WriteKey
+from operators.plan.webhooks import read_webhooks
 from operators.plan.yaml_tree import Path
 from schemas.collect import WRITE_KEY, KeyFile
 from schemas.plan import NAME
@@ -15,12 +16,14 @@ Find = Callable[[Path, str], None]
 """Notes what must be otherwise at a place of the file."""
 
 
-def read_collect(value: Any, find: Find) -> Collect:
-    """What is written in collect.yaml, whose shape was looked at before; what is wrong is left out, and noted."""
+def read_collect(value: Any, topics: Collection[str], find: Find) -> Collect:
+    """What is written in collect.yaml, whose shape was looked at before; what is wrong is left out, and noted. `topics` are those of
+    plan.yaml."""
     raw = value if isinstance(value, dict) else {}
     keys = raw.get("keys")
     found = [_key(name, entry or {}, find) for name, entry in keys.items()] if isinstance(keys, dict) else []
-    return Collect(_texts(raw.get("origins")), tuple(key for key in found if key is not None))
+    webhooks = read_webhooks(raw.get("webhooks"), topics, find)
+    return Collect(_texts(raw.get("origins")), tuple(key for key in found if key is not None), webhooks)
 
 
 def _key(name: str, entry: Any, find: Find) -> WriteKey | None:

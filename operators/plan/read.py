@@ -118,7 +118,7 @@ class _Reading:
         segments = self.segments(segments_tree)
         campaigns = [self.campaign(file, trees[file]) for file in sorted(trees) if file.startswith("campaigns/")]
         collect_tree = trees.get("collect.yaml", Tree(""))
-        collect = read_collect(collect_tree.value, lambda path, text: self.find("collect.yaml", collect_tree.at(path), text))
+        collect = read_collect(collect_tree.value, self.topics, lambda path, text: self.find("collect.yaml", collect_tree.at(path), text))
         return replace(settings.plan(segments, tuple(campaigns), self.tracked), collect=collect)
 
     def find(self, file: str, place: Place, text: str) -> None:
