@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from schemas.plan import PlanModel
 
@@ -22,6 +23,12 @@ ARN = r"^arn:(aws|aws-cn|aws-us-gov):sns:[a-z]{2,3}(-[a-z]{2,10}){1,3}-[0-9]{1,2
 HEADER = r"^[A-Za-z0-9-]{1,100}$"
 
 
+def _arn(value: str) -> str:
+    if not re.fullmatch(ARN[1:-1], value):
+        raise ValueError(f"a topic of Amazon SNS must be like 'arn:aws:sns:eu-west-1:123456789012:mails'; got {value[:200]!r}")
+    return value
+
+
 def _entry(value: object) -> object:
     return {} if value is None else value
 
@@ -31,7 +38,7 @@ class WebhookFile(PlanModel):
 
     esp: Annotated[Esp | None, Field(description="The mail service; may be left out where the webhook has its name.")] = None
     arns: Annotated[
-        list[Annotated[str, Field(pattern=ARN)]],
+        list[Annotated[str, AfterValidator(_arn), WithJsonSchema({"type": "string", "pattern": ARN})]],
         Field(default_factory=list, max_length=100, description="Of Amazon SES: the topics of Amazon SNS that may send."),
     ]
     header: Annotated[

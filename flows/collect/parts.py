@@ -31,7 +31,16 @@ class House:
 
 def routes(house: House) -> list[BaseRoute]:
     """The routes of all parts. UsageError where the settings lack what the plan asks for."""
-    return []
+    return [*_webhooks(house)]
+
+
+def _webhooks(house: House) -> list[BaseRoute]:
+    if not house.edge.plan.collect.webhooks:
+        return []
+    from flows.collect.webhooks.routes import open_webhooks, routes
+    from flows.connectors.sns_http import SnsHttp
+
+    return routes(open_webhooks(house.edge, house.settings, SnsHttp), house.door)
 
 
 def tasks(house: House) -> list[Coroutine[Any, Any, None]]:

@@ -39,9 +39,11 @@ def _webhooks(entries: dict[str, Any], topics: Collection[str], find: Find) -> I
             if "esp" not in entry:
                 find(path, f"`esp` must be one of {', '.join(ESPS)}, since the name of the webhook is none; got none{nearest(name, ESPS)}")
             continue
-        yield _webhook(
-            name, next(each for each in get_args(Esp) if each == esp), entry, topics, lambda more, text, at=path: find((*at, *more), text)
-        )
+        yield _webhook(name, next(each for each in get_args(Esp) if each == esp), entry, topics, _within(path, find))
+
+
+def _within(path: Path, find: Find) -> Find:
+    return lambda more, text: find((*path, *more), text)
 
 
 def _webhook(name: str, esp: Esp, entry: dict[str, Any], topics: Collection[str], find: Find) -> Webhook:

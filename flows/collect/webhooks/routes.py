@@ -8,24 +8,29 @@ left out; the others are put into the log; only then is the answer 200.
 - **The log takes no more**: 503. The same request may come again, also when its stamp is older by then than it may be.
 - **Forged** is 401, of an unknown topic of SNS 403. Services but SNS send again what they sent in earnest, so nothing is lost while a key
   is mended.
+- **Floods**: an address that sends what is refused too often is sent away with 429; what is in earnest is never held up.
 - **Kinds that are not known** are answered 200, told in the answer and counted, and become no event.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
+from flows.collect.app import told
+from flows.collect.body import read_body
+from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.collect.log import FullError
+from flows.collect.machines import machine_of
 from flows.collect.refusal import Refusal, busy
-from flows.collect.webhooks.mail_event import Ignored, MailEvent, Rules, record_of
+from flows.collect.webhooks.mail_event import Ignored, MailEvent, Rules, Told, record_of
 from flows.collect.webhooks.receivers import Receiver, Sns
 from flows.collect.webhooks.replays import Replays, id_of
 from flows.collect.webhooks.scheme import WINDOW_MS, Arrival
@@ -66,19 +71,19 @@ class Webhooks:
             raise Refusal(404, "there is no webhook of that name")
         now, whole = self._edge.clock(), id_of(body)
         window = None if hook.replays.owes(whole, now) else hook.window_ms
-        told, token = await hook.receiver.receive(Arrival(headers, body, now, window))
+        said, token = await hook.receiver.receive(Arrival(headers, body, now, window))
         ids = [] if token is None else [id_of(b"token", token.encode()), id_of(b"token", token.encode(), whole)]
         if ids and hook.replays.knows(ids[0]) and not hook.replays.knows(ids[1]):
             raise Refusal(406, "the token of the signature came before, with something else")
-        records = self._records(hook, told)
+        records = self._records(hook, said)
         fresh = {id_: record for id_, record in records.items() if not hook.replays.knows(id_)}
         await self._put(hook, fresh, ids, whole)
-        ignored = Counter(each.kind for each in told if isinstance(each, Ignored))
+        ignored = Counter(each.kind for each in said if isinstance(each, Ignored))
         self._count(name, ignored)
         return {"success": True, "taken": len(fresh), "known": len(records) - len(fresh), "ignored": dict(ignored)}
 
-    def _records(self, hook: Open, told: list[Any]) -> dict[bytes, dict[str, Any]]:
-        records = [record_of(each, hook.source, hook.rules) for each in told if isinstance(each, MailEvent)]
+    def _records(self, hook: Open, said: Sequence[Told]) -> dict[bytes, dict[str, Any]]:
+        records = [record_of(each, hook.source, hook.rules) for each in said if isinstance(each, MailEvent)]
         return {id_of(b"event", each["messageId"].encode()): each for each in records}
 
     async def _put(self, hook: Open, fresh: Mapping[bytes, dict[str, Any]], ids: list[bytes], whole: bytes) -> None:
@@ -96,7 +101,7 @@ class Webhooks:
         done = None
         try:
             if fresh:
-                await self._edge.collect(list(fresh.values()))
+                await self._edge.collect(list(fresh.values()), hook.name)
             done = self._edge.clock()
         finally:
             hook.replays.end(noted, done)
@@ -113,14 +118,12 @@ class Webhooks:
             self.ignored[place] += number
 
 
-def open_webhooks(
-    edge: Edge, settings: Settings, asked: Callable[[], Sns], machine_of: Callable[[str], str | None] = lambda _: None
-) -> Webhooks:
-    """The webhooks of the edge's plan; UsageError where one has no key. `machine_of` tells the machine of a User-Agent."""
-    return Webhooks(edge, {each.name: _opened(each, edge.plan, settings, asked, machine_of) for each in edge.plan.collect.webhooks})
+def open_webhooks(edge: Edge, settings: Settings, asked: Callable[[], Sns]) -> Webhooks:
+    """The webhooks of the edge's plan; UsageError where one has no key. `asked` gives what is asked of Amazon SNS."""
+    return Webhooks(edge, {each.name: _opened(each, edge.plan, settings, asked) for each in edge.plan.collect.webhooks})
 
 
-def _opened(webhook: Webhook, plan: Plan, settings: Settings, asked: Callable[[], Sns], machine_of: Callable[[str], str | None]) -> Open:
+def _opened(webhook: Webhook, plan: Plan, settings: Settings, asked: Callable[[], Sns]) -> Open:
     topics = {topic.id: topic.id for topic in plan.topics} | dict(webhook.topics)
     rules = Rules(topics.get, blocked_by(plan.identity.blocked if plan.identity is not None else ()), machine_of)
     receiver = opened(webhook, settings, asked)
@@ -129,10 +132,16 @@ def _opened(webhook: Webhook, plan: Plan, settings: Settings, asked: Callable[[]
     return Open(webhook.name, webhook.esp, receiver, window, Replays(window + WINDOW_MS), rules)
 
 
-def routes(webhooks: Webhooks) -> list[Route]:
-    """The routes of the edge's application."""
+def routes(webhooks: Webhooks, door: Door) -> list[BaseRoute]:
+    """The routes of the edge's application. An address that forges too often is sent away (429)."""
 
     async def take(request: Request) -> Response:
-        return JSONResponse(await webhooks.take(request.path_params["name"], request.headers, await request.body()))
+        body = await read_body(request, MOST_BODY)
+        try:
+            return told(await webhooks.take(request.path_params["name"], request.headers, body))
+        except Refusal as refusal:
+            if 400 <= refusal.status < 500:
+                door.pass_by(request, "webhooks")
+            raise
 
     return [Route("/v1/webhooks/{name}", take, methods=["POST"])]
