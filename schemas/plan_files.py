@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from schemas.cases import CASE_MODELS
 from schemas.collect import CollectFile, KeyFile
+from schemas.forms import FORM_MODELS
 from schemas.plan import (
     STEP_KINDS,
     CampaignFile,
@@ -35,7 +36,7 @@ FILES: dict[str, type[PlanModel]] = {
     "collect": CollectFile,
 }
 """The models of the YAML files at the top of a plan, by name without ending; files under campaigns/ are each a `CampaignFile`,
-those under cases/ are in `schemas.cases`."""
+those under forms/ a `FormFile`, those under cases/ are in `schemas.cases`."""
 
 
 def plan_schema() -> dict[str, Any]:
@@ -59,6 +60,7 @@ def plan_schema() -> dict[str, Any]:
         CollectFile,
         KeyFile,
         WebhookFile,
+        *FORM_MODELS,
         *STEP_KINDS.values(),
         *CASE_MODELS,
     ]
@@ -72,6 +74,7 @@ def plan_schema() -> dict[str, Any]:
         "properties": {f"{name}.yaml": {"$ref": f"#/$defs/{model.__name__}"} for name, model in FILES.items()},
         "patternProperties": {
             r"^campaigns/[a-z][a-z0-9_-]*\.yaml$": {"$ref": "#/$defs/CampaignFile"},
+            r"^forms/[a-z][a-z0-9_-]*\.yaml$": {"$ref": "#/$defs/FormFile"},
             r"^cases/[^/]+\.yaml$": {"anyOf": [{"$ref": "#/$defs/CasesFile"}, {"$ref": "#/$defs/CaseFile"}]},
         },
         "$defs": document["$defs"],

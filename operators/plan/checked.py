@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from operators.forms.form import Form
 from operators.language.nodes import Node
 from schemas.person import ANONYMOUS_ID, EMAIL, USER_ID
 from schemas.plan import CLEANED_TRAITS, BreachAction, CleanKind
@@ -167,7 +168,8 @@ class Plan:
 
     `history_ms`, `duplicates_ms`, `identity` and `clean` are None where they are switched off, `tracking` where there is no tracking plan,
     `duplicate_persons` where nobody looks for them. `survivorship` holds the traits for which it is not the default. `version` is the hash
-    of everything here that can change an outcome; whether `profiles` are put out changes none, nor does what the edge takes (`collect`).
+    of everything here that can change an outcome; whether `profiles` are put out changes none, nor does what the edge takes (`collect`,
+    `forms`).
     """
 
     name: str
@@ -188,3 +190,4 @@ class Plan:
     topics: tuple[Topic, ...] = ()
     survivorship: Mapping[str, Survivorship] = field(default_factory=dict)
     collect: Collect = Collect()
+    forms: tuple[Form, ...] = ()

@@ -22,6 +22,7 @@ from operators.cases.checked import Case
 from operators.cases.read import is_case_file, read_cases
 from operators.clean.countries import countries
 from operators.duplicates.find import REVIEW_AT
+from operators.forms.form import Form
 from operators.identify import blocked_by
 from operators.language.canonical import canonical, meaning, version
 from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of, unknown_event, unknown_property
@@ -45,10 +46,12 @@ from operators.plan.checked import (
 )
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.collect import read_collect
+from operators.plan.forms import read_form
 from operators.plan.survivorship import read_survivorship
 from operators.plan.tracking import changes_events, read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
+from schemas.forms import FORM_ID, FormFile
 from schemas.person import RANKS
 from schemas.plan import CAMPAIGN_ID, CLEANED_TRAITS, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
 from schemas.plan_files import FILES
@@ -57,7 +60,9 @@ NOT_RUN = {"models.yaml": "models"}
 """Files that a plan can have, but that this version does not run: empty ones are taken."""
 
 TOP_FILES = (*(f"{name}.yaml" for name in FILES), *NOT_RUN)
-READ_FOLDERS = ("campaigns", "cases")
+READ_FOLDERS = ("campaigns", "cases", "forms")
+MODELS: dict[str, type[PlanModel]] = {"campaigns": CampaignFile, "forms": FormFile}
+"""The models of the files in a folder."""
 
 STEPS: dict[str, Callable[[dict[str, Any]], Step]] = {"send": lambda step: Send(step["send"])}
 """How a step becomes part of the plan, by its kind; `schemas.plan.STEP_KINDS` has the same kinds."""
@@ -119,7 +124,16 @@ class _Reading:
         campaigns = [self.campaign(file, trees[file]) for file in sorted(trees) if file.startswith("campaigns/")]
         collect_tree = trees.get("collect.yaml", Tree(""))
         collect = read_collect(collect_tree.value, self.topics, lambda path, text: self.find("collect.yaml", collect_tree.at(path), text))
-        return replace(settings.plan(segments, tuple(campaigns), self.tracked), collect=collect)
+        plan = replace(settings.plan(segments, tuple(campaigns), self.tracked), collect=collect)
+        forms = [self.form(file, trees[file], plan) for file in sorted(trees) if file.startswith("forms/")]
+        return replace(plan, forms=tuple(form for form in forms if form is not None))
+
+    def form(self, file: str, tree: Tree, plan: Plan) -> Form | None:
+        """A form; None where its shape is wrong."""
+        id = file.removeprefix("forms/").removesuffix(".yaml")
+        if not re.fullmatch(FORM_ID[1:-1], id):
+            self.find(file, Place(1, 1), f"the file of a form must be named like 'newsletter.yaml' (a-z, 0-9, _, -); got {shortened(id)}")
+        return read_form(id, tree.value, plan, lambda path, text: self.find(file, tree.at(path), text))
 
     def find(self, file: str, place: Place, text: str) -> None:
         """Notes a finding."""
@@ -134,7 +148,9 @@ class _Reading:
 
     def is_yaml(self, file: str) -> bool:
         """True for the YAML files that are read here."""
-        return file in TOP_FILES or (file.startswith("campaigns/") and file.endswith(".yaml") and file.count("/") == 1)
+        return file in TOP_FILES or (
+            file.startswith(tuple(f"{name}/" for name in MODELS)) and file.endswith(".yaml") and file.count("/") == 1
+        )
 
     def names(self) -> None:
         """Needed files that are not there, and YAML files that nothing reads."""
@@ -143,7 +159,8 @@ class _Reading:
                 *TOP_FILES,
                 *(f"{folder}/{file.rpartition('/')[2].removesuffix('.yml').removesuffix('.yaml')}.yaml" for folder in READ_FOLDERS),
             ]
-            must = f"a YAML file of a plan must be one of {', '.join(TOP_FILES)}, or <id>.yaml in {' or '.join(READ_FOLDERS)}"
+            folders = f"{', '.join(READ_FOLDERS[:-1])} or {READ_FOLDERS[-1]}"
+            must = f"a YAML file of a plan must be one of {', '.join(TOP_FILES)}, or <id>.yaml in {folders}"
             self.find(file, Place(1, 1), f"{must}; got {shortened(file)}{nearest(file, meant)}")
         for needed in ("plan.yaml", "segments.yaml"):
             if needed not in self.files:
@@ -167,7 +184,8 @@ class _Reading:
         """Keys and types of a file, by its model."""
         if file in ("computed.yaml", "collect.yaml") and tree.value is None:
             return
-        model = CampaignFile if file.startswith("campaigns/") else FILES.get(file.removesuffix(".yaml"))
+        folder, _, _ = file.rpartition("/")
+        model = MODELS.get(folder) or FILES.get(file.removesuffix(".yaml"))
         if model is not None and (tree.value is not None or not any(finding.file == file for finding in self.findings)):
             self.validate(file, tree, model, tree.value, ())
 

@@ -20,6 +20,7 @@ from operators.plan.circles import circles_of, depths_of
 from operators.plan.read import STEPS, read_plan
 from operators.plan.yaml_tree import Place, read_tree
 from schemas.errors import FindingsError
+from schemas.forms import FORM_MODELS
 from schemas.plan import STEP_KINDS, CampaignFile, PlanModel, SegmentFile, share
 from schemas.plan_files import FILES, plan_schema
 
@@ -410,7 +411,7 @@ def test_the_schema_is_json_and_whole() -> None:
     assert schema == json.loads(json.dumps(schema))
     for where in refs(schema):
         assert where.removeprefix("#/$defs/") in schema["$defs"]
-    models: list[type[PlanModel]] = [*FILES.values(), SegmentFile, CampaignFile, *STEP_KINDS.values()]
+    models: list[type[PlanModel]] = [*FILES.values(), SegmentFile, CampaignFile, *FORM_MODELS, *STEP_KINDS.values()]
     for model in models:
         properties = schema["$defs"][model.__name__]["properties"]
         assert {info.alias or name for name, info in model.model_fields.items()} == properties.keys()
@@ -473,7 +474,7 @@ pieces = st.sampled_from(
     ]
 )
 texts = st.one_of(st.text(max_size=200), st.lists(pieces, max_size=25).map("".join))
-NAMES = ["plan.yaml", "segments.yaml", "tracking.yaml", "campaigns/a.yaml", "computed.yaml"]
+NAMES = ["plan.yaml", "segments.yaml", "tracking.yaml", "campaigns/a.yaml", "computed.yaml", "forms/a.yaml"]
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), texts))

@@ -1,0 +1,1 @@
+"""Forms of a plan: what is asked next, what an answer must be, and the records that answers become."""
