@@ -11,7 +11,7 @@ from schemas.forms import FieldKind, Language
 
 IDENTIFYING = "email"
 """The field by whose answer a person is known elsewhere, too."""
-LENGTHS: dict[FieldKind, int] = {"textarea": 2000}
+LENGTHS: dict[FieldKind, int] = {"textarea": 2000, "email": 254}
 LENGTH = 200
 """So many characters has an answer at most, where the plan says nothing."""
 

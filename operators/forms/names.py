@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.forms import FieldKind
 
-_ALWAYS = ("form", "title", "step", "steps", "fields", "machine", "agent")
+_ALWAYS = ("form", "title", "step", "fields", "machine", "agent")
 EVENTS: dict[str, tuple[str, ...]] = {
     "Form Viewed": _ALWAYS,
     "Form Submitted": (*_ALWAYS, "final", "answers"),

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from operators.clean.dates import iso_date
+from operators.clean.text import clean_text
 from operators.forms.form import LENGTH, LENGTHS, Field, Form, Hidden, Option, Step
 from operators.forms.names import EVENTS, autocomplete_of
 from operators.language.check import nearest
@@ -117,9 +118,13 @@ def _is_date(limit: Any) -> bool:
 def _check_options(path: Path, field: FieldFile, find: Find) -> None:
     seen: set[str] = set()
     for i, option in enumerate(field.options or []):
-        if option.value in seen:
-            find((*path, "options", i), f"an option must stand once; got {shortened(option.value)} again")
-        seen.add(option.value)
+        value = clean_text(option.value)
+        if not value or value in seen:
+            find(
+                (*path, "options", i),
+                f"an option must have a text, and stand once; got {shortened(option.value)}{' again' if value else ''}",
+            )
+        seen.add(value)
 
 
 def _check_pattern(path: Path, field: FieldFile, find: Find) -> None:
@@ -229,7 +234,7 @@ def _field(field: FieldFile, worth: float) -> Field:
         worth=worth if field.worth is None else float(field.worth),
         help=field.help,
         required=field.required,
-        options=tuple(Option(option.value, option.label or option.value) for option in field.options or ()),
+        options=tuple(Option(clean_text(option.value), option.label or option.value) for option in field.options or ()),
         least=field.min,
         most=field.max,
         min_length=field.min_length or 0,
