@@ -12,6 +12,7 @@
     replay  `beckon replay` of the same plan over the same events in a file, with its output and report
     memory, latency, fill   (memory.py, latency.py, fill.py)
     duplicates              who a changed profile may be a duplicate of, among 1,000,000 persons (duplicates.py)
+    edge                    events over HTTP into Kafka, on one core (edge.py)
 
 Every program is run `--runs` times, in an order that turns round each time, so that drift of the machine hits all the same; the median
 counts. Each run is two: on the first 400 records, then on all. The first is what starting and ending costs; the difference of the two, by
@@ -35,7 +36,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.bench import compare, duplicates, fill, latency, memory, peer, plans, topics
+from tests.bench import compare, duplicates, edge, fill, latency, memory, peer, plans, topics
 from tests.bench.generate import SEED, Shape, cached
 from tests.bench.measure import ROOT, WORK, BenchError, Command, Cost, beckon, replay, run
 from tests.kafka_broker import Broker
@@ -44,7 +45,7 @@ START = 400
 """Records of the run that tells what starting and ending costs."""
 MEANS = 500_000
 """Events from which on the figures mean something."""
-EXTRAS = ("memory", "latency", "fill", "duplicates")
+EXTRAS = ("memory", "latency", "fill", "duplicates", "edge")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,10 @@ ASKS = (
     Ask("p99 ms while a changed plan is filled, by usual", ("fill",), lambda m: m["fill"]["ratio"], 2, most=True),
     Ask("duplicate among 1,000,000 persons, p50 ms", ("duplicates",), lambda m: m["duplicates"]["p50_ms"], 5, most=True),
     Ask("duplicate among 1,000,000 persons, p99 ms", ("duplicates",), lambda m: m["duplicates"]["p99_ms"], 5, most=True),
+    Ask("edge, events/s in batches of 100", ("edge",), lambda m: m["edge"]["rate"], edge.ASKED),
+    Ask("edge, single events/s", ("edge",), lambda m: m["edge"]["singles"], edge.SINGLE_ASKED),
+    Ask("edge, p99 ms of a batch at half that rate", ("edge",), lambda m: m["edge"]["p99_ms"], 50, most=True),
+    Ask("edge, memory after all events by a tenth", ("edge",), lambda m: m["edge"]["growth"], 1.1, most=True),
 )
 
 
@@ -303,6 +308,8 @@ def main() -> int:
         figures["fill"] = fill.measure(asked.events, asked.persons, asked.runs, folder)
     if "duplicates" in only:
         figures["duplicates"] = duplicates.measure(duplicates.PERSONS if asked.events >= MEANS else asked.persons, folder)
+    if "edge" in only:
+        figures["edge"] = edge.measure(asked.events, asked.runs, folder)
     rows = report(programs, figures, asked.events < MEANS)
     if programs:
         print("\nthe transitions of all programs agree" if not findings else "\nTHE PROGRAMS DISAGREE:\n" + "\n".join(findings))

@@ -1,0 +1,203 @@
+"""10,000 hostile requests with honest events in between: nothing breaks, nothing leaks, and what was accepted of the honest is in the log,
+each once.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from operators.decode import decode
+from schemas.output import Reject
+from tests.bench.measure import memory_kb
+from tests.command import beckon
+from tests.edge import BACKEND, PATIENCE_S, RunningEdge, running_edge
+from tests.flows.collect.hostile import MARK, Attack, attack, call
+
+ROUNDS, EACH, WORKERS = 5, 2_000, 4
+HONEST = 25
+"""After so many hostile requests comes an honest event."""
+ALLOWED_KB = 24 * 1024
+"""So much may the memory grow from the second round to the last: what allocators keep between blocks."""
+SLOW = 40
+
+
+@dataclass
+class Attackers:
+    """Threads that send each their share of a round, and what came of it."""
+
+    edge: RunningEdge
+    faults: list[str] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+    honest: list[str] = field(default_factory=list)
+
+    def round(self, number: int) -> None:
+        """All of a round; comes back when each has its answer."""
+        threads = [threading.Thread(target=self._share, args=(number, worker), daemon=True) for worker in range(WORKERS)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+
+    def _share(self, number: int, worker: int) -> None:
+        for place in range(worker, EACH, WORKERS):
+            seed = number * EACH + place
+            made = attack(seed)
+            try:
+                self._judge(seed, made, exchange(self.edge.port, made))
+            except TimeoutError:
+                self.faults.append(f"{seed} {made.kind}: no answer, {made.request[:200]!r}")
+            except OSError as error:
+                self.faults.append(f"{seed} {made.kind}: {error}")
+            if place // WORKERS % HONEST == 0:
+                self._honest(f"honest-{seed}")
+
+    def _judge(self, seed: int, made: Attack, answer: bytes) -> None:
+        statuses = re.findall(rb"HTTP/1\.1 (\d{3})", answer)
+        self.statuses.update(f"{made.kind} {status.decode()}" for status in statuses)
+        wrong = [status for status in statuses if status.startswith(b"5") and not (status == b"503" and b"retry-after:" in answer.lower())]
+        told = [each for each in (b"Traceback", b".py", BACKEND.encode()) if each in answer]
+        if wrong or told:
+            self.faults.append(f"{seed} {made.kind}: {wrong} {told} of {made.request[:200]!r}: {answer[:300]!r}")
+
+    def _honest(self, id: str) -> None:
+        answer = self.edge.post("/v1/track", {"messageId": id, "userId": f"h{hash(id) % 9}", "event": "Product Viewed"})
+        if (answer.status, answer.body) == (200, b'{"success":true}') or (answer.status == 200 and answer.json == {"success": True}):
+            self.honest.append(id)
+        else:
+            self.faults.append(f"{id}: {answer}")
+
+
+def exchange(port: int, made: Attack) -> bytes:
+    """What the edge answers."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as link:
+        try:
+            link.sendall(made.request)
+            if made.then == "reset":
+                # Closing with unsent lingering off is a reset (RFC 9293, 3.10.4 ABORT).
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if made.then in ("reset", "leave"):
+                return b""
+            if made.then == "half":
+                link.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: link.recv(65536), b""))
+        except (ConnectionError, BrokenPipeError):
+            # It refuses what is too much while that still comes in.
+            return b""
+
+
+class Slow:
+    """Connections that begin a request and say no more."""
+
+    def __init__(self, edge: RunningEdge) -> None:
+        begun = (
+            b"",
+            b"POST",
+            b"POST /v1/track HTTP/1.1\r\nHost: edge\r\nContent-",
+            b"POST /v1/track HTTP/1.1\r\nHost: edge\r\nContent-Length: 9\r\n\r\n{",
+        )
+        self.links = [socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_S) for _ in range(SLOW)]
+        for number, link in enumerate(self.links):
+            link.sendall(begun[number % len(begun)])
+
+    def ended(self) -> list[bytes]:
+        """What each was told before the edge closed it; TimeoutError where it does not."""
+        told = []
+        for link in self.links:
+            with link:
+                told.append(b"".join(iter(lambda link=link: link.recv(65536), b"")))  # type: ignore[misc]  # a default binds it
+        return told
+
+
+def test_ten_thousand_hostile_requests_break_nothing(tmp_path: Path) -> None:
+    with running_edge(tmp_path) as edge:
+        sockets = edge.sockets()
+        slow, attackers, memory = Slow(edge), Attackers(edge), []
+        for number in range(ROUNDS):
+            attackers.round(number)
+            memory.append(memory_kb(edge.pid)[0])
+        assert attackers.faults == []
+        # Each kind was there, and the answers were of many sorts.
+        print(memory, sorted(attackers.statuses.items()))
+        assert memory[-1] - memory[1] < ALLOWED_KB, memory
+        assert {each.split(b"\r\n")[0].split(b" ")[1] for each in slow.ended() if each} <= {b"408", b"400"}
+        until_no_more(edge, sockets)
+        honest_once(edge, attackers.honest)
+        assert edge.ask("GET", "/healthz").status == 200
+        said = edge.said
+    assert [each for each in (BACKEND, MARK, "Traceback", "Exception") if each in said] == []
+    assert len(said) < 20_000, "a flood of requests is a flood of lines"
+    applied(edge, tmp_path, attackers.honest)
+
+
+def until_no_more(edge: RunningEdge, sockets: int) -> None:
+    """Waits until the edge has no more sockets than at the start."""
+    deadline = time.monotonic() + PATIENCE_S
+    while edge.sockets() > sockets:
+        assert time.monotonic() < deadline, f"{edge.sockets()} sockets are open, {sockets} were at the start"
+        time.sleep(0.05)
+
+
+def honest_once(edge: RunningEdge, honest: list[str]) -> None:
+    """Each line of the log is one object of JSON; each honest event stands there once."""
+    found: Counter[str] = Counter()
+    for line in edge.lines():
+        record = json.loads(line)
+        assert isinstance(record, dict)
+        found[str(record.get("messageId"))] += 1
+        assert record["type"] not in ("erase", "unmerge")
+    assert len(honest) == ROUNDS * EACH // HONEST
+    assert [id for id in honest if found[id] != 1] == []
+
+
+def applied(edge: RunningEdge, folder: Path, honest: list[str]) -> None:
+    """The job takes the log, whatever is in it."""
+    done = beckon("run", "--plan", edge.plan, "--input", edge.log, "--output", folder / "out", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    rejects = [json.loads(line) for line in (folder / "out" / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert not [each for each in rejects if '"messageId": "honest' in json.dumps(each)]
+    assert len(honest)
+
+
+def test_the_edge_tells_of_the_same_rejects_as_the_job(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    told: list[tuple[int, str]] = []
+    sent = 0
+    with running_edge(tmp_path) as edge:
+        for _ in range(60):
+            items = [strange(rng) for _ in range(50)]
+            answer = edge.post("/v1/batch", {"batch": items})
+            assert answer.status == 200, (answer, items)
+            told += [(sent + each["index"], each["reason"]) for each in answer.json.get("rejected", ())]
+            sent += len(items)
+        lines = edge.lines()
+    assert len(lines) == sent
+    found = [(place, event.reason) for place, event in enumerate(map(decode, lines)) if isinstance(event, Reject)]
+    assert told == found
+    done = beckon("run", "--plan", edge.plan, "--input", edge.log, "--output", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rejects = [json.loads(line)["data"] for line in (tmp_path / "out" / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(each["source"]["offset"], each["reason"]) for each in rejects] == told
+    assert len(told) > sent // 4
+
+
+def strange(rng: random.Random) -> dict[str, object]:
+    """An item with some fields of another kind."""
+    from tests.flows.collect.hostile import FIELDS, VALUES
+
+    item = call(rng)
+    for _ in range(rng.randrange(3)):
+        name = rng.choice(FIELDS)
+        value = rng.choice(VALUES)
+        # A lone surrogate or a number like that makes the whole batch no JSON.
+        if name not in ("batch", "writeKey") and not (isinstance(value, str) and re.search("[\ud800-\udfff]", value)) and value != 10**400:
+            item[name] = value
+    return item
