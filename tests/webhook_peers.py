@@ -1,4 +1,4 @@
-"""Mail services as they send: payloads like those of their documentation, signed by programs that are not ours: openssl, standardwebhooks."""
+"""Webhooks as mail services send them, written from their documentation, and signed by others: openssl, standardwebhooks."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def messages(broker: Broker, topic: str) -> list[bytes]:
     consumer.assign([TopicPartition(topic, 0, 0)])
     found = []
     while (message := consumer.poll(WAIT_S)) is not None and message.error() is None:
-        found.append(message.value())
+        found.append(message.value() or b"")
     consumer.close()
     return found
 
