@@ -38,7 +38,7 @@ def read(call: str, body: dict[str, Any], *, browser: bool) -> Sent:
     if call in CALLS:
         return _sorted([_timed({**body, "type": call}, body.get("sentAt"))], browser=browser)
     items = body.get("batch")
-    if not isinstance(items, list) or not items:
+    if not isinstance(items, list):
         raise Refusal(400, "`batch` must be a list of calls")
     if len(items) > MAX_BATCH:
         raise Refusal(400, f"a batch must have at most {MAX_BATCH} calls")
