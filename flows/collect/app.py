@@ -21,7 +21,7 @@ from flows.collect.keys import told_key
 from flows.collect.machines import tag
 from flows.collect.metrics import CollectMetrics
 from flows.collect.refusal import Refusal
-from flows.collect.segment import BATCHES, CALLS, read
+from flows.collect.segment import BATCHES, CALLS, SHORT, read
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 JSON = "application/json"
@@ -69,15 +69,15 @@ def told(value: object, status: int = 200, headers: dict[str, str] | None = None
 def segment_routes(edge: Edge, door: Door) -> list[BaseRoute]:
     """Segment's API: a POST for each call, and the question that a browser asks before it."""
 
-    def route(call: str) -> Route:
+    def route(path: str, call: str) -> Route:
         async def take(request: Request) -> Response:
             if request.method == "OPTIONS":
                 return Response(None, 204, door.preflight(request))
             return await _taken(edge, door, request, call)
 
-        return Route(f"/v1/{call}", take, methods=["POST", "OPTIONS"])
+        return Route(f"/v1/{path}", take, methods=["POST", "OPTIONS"])
 
-    return [route(call) for call in (*CALLS, *BATCHES)]
+    return [*(route(call, call) for call in (*CALLS, *BATCHES)), *(route(path, call) for path, call in SHORT.items())]
 
 
 async def _taken(edge: Edge, door: Door, request: Request, call: str) -> Response:

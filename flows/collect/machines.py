@@ -17,6 +17,7 @@ Gmail ("(via ggpht.com GoogleImageProxy)") and Yahoo ("YahooMailProxy"); the res
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -36,6 +37,8 @@ MAIL_MACHINES = (
 MOST_READ = 512
 """So many characters of a user agent are looked at: none that is on the list is longer."""
 MOST_NAME = 50
+MOST_KEPT = 4096
+"""So many user agents are remembered: of one that is met again the machine is looked up."""
 
 TAGGED = frozenset({"track", "page", "screen"})
 """What is marked. The properties of an identify are traits of the person, and group and alias have none."""
@@ -61,7 +64,12 @@ def machine_of(user_agent: str) -> str | None:
     ('Googlebot', 'Apple Mail Privacy Protection')
     >>> machine_of("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
     """
-    read = user_agent.strip()[:MOST_READ].encode(errors="replace")
+    return _named(user_agent.strip()[:MOST_READ])
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _named(told: str) -> str | None:
+    read = told.encode(errors="replace")
     found = _ANY.Match(read)
     if not found:
         return None

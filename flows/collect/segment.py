@@ -12,6 +12,8 @@ from flows.collect.refusal import Refusal
 
 CALLS = ("track", "identify", "page", "screen", "group", "alias")
 BATCHES = ("batch", "import")
+SHORT = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch"}
+"""What analytics.js (`t` to `a`) and the mobile libraries (`b`) call them in their paths."""
 MAX_BATCH = 500
 
 SERVERS_ONLY = frozenset({"Email Delivered", "Email Bounced", "Email Marked as Spam", "Email Verified", "Duplicate Refused"})
