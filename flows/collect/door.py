@@ -49,8 +49,9 @@ class Door:
     def cors(self, request: Request) -> dict[str, str]:
         """The headers of an answer to a browser that is on another site; none but `Vary` where that is not allowed."""
         origin = request.headers.get("origin")
-        allowed = {"Access-Control-Allow-Origin": origin} if origin is not None and origin in self._origins else {}
-        return {**allowed, "Vary": "Origin"}
+        if origin is None or origin not in self._origins:
+            return {"Vary": "Origin"}
+        return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After", "Vary": "Origin"}
 
     def preflight(self, request: Request) -> dict[str, str]:
         """The headers of the answer to what a browser asks before it sends; a `Refusal` where the origin is none of the plan's."""

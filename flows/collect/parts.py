@@ -12,6 +12,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from flows.collect import pixel
 from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.settings import Settings
@@ -31,7 +32,7 @@ class House:
 
 def routes(house: House) -> list[BaseRoute]:
     """The routes of all parts. UsageError where the settings lack what the plan asks for."""
-    return [*_webhooks(house)]
+    return [*_webhooks(house), *pixel.routes(house.edge, house.door)]
 
 
 def _webhooks(house: House) -> list[BaseRoute]:
