@@ -1,4 +1,4 @@
-"""Webhooks as mail services send them, written from their documentation, and signed by others: openssl, standardwebhooks."""
+"""Mail services as they send: requests signed by programs that are not ours, openssl and standardwebhooks."""
 
 from __future__ import annotations
 
@@ -62,14 +62,36 @@ def sendgrid_key(number: int = 0) -> str:
     return base64.b64encode(openssl("ec", "-in", str(ec_key(number)), "-pubout", "-outform", "DER")).decode()
 
 
+AUTHORITY = """\
+[ca]
+default_ca = own
+[own]
+database = {place}/index
+rand_serial = yes
+new_certs_dir = {place}
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+[req]
+distinguished_name = name
+[name]
+"""
+
+
 @cache
-def rsa_key(number: int, valid_s: int = 0, bits: int = 2048) -> tuple[Path, bytes]:
-    """A private key on RSA, and a certificate of it, valid for 100 days, or until 2020."""
-    path = folder() / f"rsa-{number}-{valid_s}-{bits}.pem"
-    days = ("-days", "100")
-    subject = ("-subj", "/CN=sns.amazonaws.com")
-    pem = openssl("req", "-x509", "-newkey", f"rsa:{bits}", "-nodes", "-keyout", str(path), *subject, *days)
-    return path, pem
+def rsa_key(number: int, first: int = 2025, last: int = 2035, bits: int = 2048) -> tuple[Path, bytes]:
+    """A private key on RSA, and a certificate of it that is valid from the beginning of one year to that of another."""
+    place = folder() / f"rsa-{number}-{first}-{last}-{bits}"
+    place.mkdir()
+    key, request, config = place / "key.pem", place / "request.pem", place / "ca.conf"
+    config.write_text(AUTHORITY.format(place=place))
+    (place / "index").touch()
+    named = ("-config", str(config), "-subj", "/CN=sns.amazonaws.com")
+    openssl("req", "-newkey", f"rsa:{bits}", "-nodes", "-keyout", str(key), "-out", str(request), *named)
+    valid = ("-startdate", f"{first}0101000000Z", "-enddate", f"{last}0101000000Z")
+    own = ("-selfsign", "-keyfile", str(key), "-in", str(request))
+    return key, openssl("ca", "-batch", "-notext", "-config", str(config), *own, *valid)
 
 
 def body_of(payload: Any) -> bytes:

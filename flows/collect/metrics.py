@@ -10,6 +10,7 @@ CollectMetric = Literal[
     "beckon_collect_requests",
     "beckon_collect_events",
     "beckon_collect_rejected",
+    "beckon_collect_webhooks",
     "beckon_collect_seconds",
     "beckon_collect_waiting_bytes",
 ]
@@ -20,6 +21,9 @@ COLLECT_METRICS: dict[CollectMetric, Metric] = {
         "counter", "events put into the log, by what brought them: a write key, webhook, form or CRM", ("via",)
     ),
     "beckon_collect_rejected": Metric("counter", "of these, events that the job will reject, by reason", ("reason",)),
+    "beckon_collect_webhooks": Metric(
+        "counter", "what webhooks told: taken, known already, ignored, or refused with the request", ("webhook", "outcome")
+    ),
     "beckon_collect_seconds": Metric("histogram", "time from an event's receipt until the log has it", ()),
     "beckon_collect_waiting_bytes": Metric("gauge", "what was taken and is not in the log yet", ()),
 }

@@ -79,8 +79,16 @@ class Webhooks:
         fresh = {id_: record for id_, record in records.items() if not hook.replays.knows(id_)}
         await self._put(hook, fresh, ids, whole)
         ignored = Counter(each.kind for each in said if isinstance(each, Ignored))
-        self._count(name, ignored)
-        return {"success": True, "taken": len(fresh), "known": len(records) - len(fresh), "ignored": dict(ignored)}
+        self._ignored(name, ignored)
+        outcome = {"taken": len(fresh), "known": len(records) - len(fresh), "ignored": ignored.total()}
+        for each, number in outcome.items():
+            self._edge.metrics.count("beckon_collect_webhooks", number, name, each)
+        return {"success": True, **outcome, "ignored": dict(ignored)}
+
+    def refused(self, name: str) -> None:
+        """Counts a request that was refused."""
+        if name in self._open:
+            self._edge.metrics.count("beckon_collect_webhooks", 1, name, "refused")
 
     def _records(self, hook: Open, said: Sequence[Told]) -> dict[bytes, dict[str, Any]]:
         records = [record_of(each, hook.source, hook.rules) for each in said if isinstance(each, MailEvent)]
@@ -110,7 +118,7 @@ class Webhooks:
             else:
                 hook.replays.settle(whole)
 
-    def _count(self, name: str, ignored: Counter[str]) -> None:
+    def _ignored(self, name: str, ignored: Counter[str]) -> None:
         for kind, number in ignored.items():
             place = (name, kind if (name, kind) in self.ignored or len(self.ignored) < MOST_KINDS else "other")
             if place not in self.ignored:
@@ -141,6 +149,7 @@ def routes(webhooks: Webhooks, door: Door) -> list[BaseRoute]:
             return told(await webhooks.take(request.path_params["name"], request.headers, body))
         except Refusal as refusal:
             if 400 <= refusal.status < 500:
+                webhooks.refused(request.path_params["name"])
                 door.pass_by(request, "webhooks")
             raise
 
