@@ -34,22 +34,31 @@ class SnsHttp:
         self._clock = clock
         self._kept: OrderedDict[str, tuple[float, bytes | None]] = OrderedDict()
         self._asked: deque[float] = deque(maxlen=A_MINUTE)
+        self._fetching: dict[str, asyncio.Task[bytes | None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def certificate(self, url: str) -> bytes | None:
         """The certificate at a URL, in PEM; None where there is none. UnavailableError where SNS does not answer."""
-        if self._is_kept(url):
-            return self._kept[url][1]
-        async with self._places:
-            # Others may have waited for the same.
-            return self._kept[url][1] if self._is_kept(url) else await self._fetched(url)
+        kept = self._kept.get(url)
+        if kept is not None and self._clock() < kept[0]:
+            return kept[1]
+        fetching = self._fetching.get(url)
+        if fetching is None:
+            fetching = self._fetching[url] = asyncio.create_task(self._fetched(url))
+            fetching.add_done_callback(lambda task: self._done(url, task))
+        # Others may wait for the same, also where this one goes away.
+        return await asyncio.shield(fetching)
 
-    def _is_kept(self, url: str) -> bool:
-        return url in self._kept and self._clock() < self._kept[url][0]
+    def _done(self, url: str, task: asyncio.Task[bytes | None]) -> None:
+        del self._fetching[url]
+        if not task.cancelled():
+            # Said to whoever waits; perhaps nobody does any more.
+            task.exception()
 
     async def _fetched(self, url: str) -> bytes | None:
-        now = self._clock()
-        status, body = await self._get(url, now)
+        async with self._places:
+            now = self._clock()
+            status, body = await self._get(url, now)
         if status != 200 and not 400 <= status < 500:
             raise UnavailableError("Amazon SNS does not give the certificate of its signature")
         pem = body if status == 200 else None
