@@ -59,11 +59,14 @@ class Settings(BaseSettings):
     suppression_key: SecretStr | None = Field(
         None, description="key of the suppression list, at least 16 characters; else a file beside the state has it"
     )
+    forms_key: SecretStr | None = Field(
+        None, description="key of what the forms of `beckon collect` sign, at least 16 characters; else a file in its --data has it"
+    )
     write_keys: SecretStr | None = Field(None, description="the write keys of servers for `beckon collect`: name=key,name=key; never shown")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
 
-    @field_validator("suppression_key")
+    @field_validator("suppression_key", "forms_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < LEAST_KEY:

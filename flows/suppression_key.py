@@ -1,53 +1,14 @@
-"""`suppression_key`: the key of the suppression lists: the one of the settings, else that of a file beside the lanes, made once.
-
-*Guarantees*: the file is whole or not there, and only its owner may read it. Processes that make it at the same time all take the same one.
-"""
+"""`suppression_key`: the key of the suppression lists: the one of the settings, else that of a file beside the lanes, made once."""
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
-from schemas.errors import UnavailableError
+from flows.key_file import key_file
 
 FILE = "suppression.key"
 
 
 def suppression_key(state: Path, given: str | None = None) -> bytes:
-    """The key for the lanes in the folder `state`."""
-    if given is not None:
-        return given.encode()
-    path = state / FILE
-    try:
-        if not path.exists():
-            _make(path)
-        key = path.read_bytes().strip()
-    except OSError as error:
-        raise UnavailableError(f"the key of the suppression list in {path} cannot be made or read: {error.strerror}") from error
-    if not key:
-        raise UnavailableError(f"the key of the suppression list in {path} must not be empty; put the file back")
-    return key
-
-
-def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, secrets.token_hex(32).encode() + b"\n")
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        # Another process was first.
-        pass
-    finally:
-        part.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """The key for the lanes in the folder `state`. UnavailableError where the file cannot be made or read."""
+    return given.encode() if given is not None else key_file(state / FILE, "the key of the suppression list")

@@ -187,6 +187,10 @@ class FormFile(PlanModel):
             max_length=2000, description="Where people go instead: a path of this host, or a page of one of the `origins` of collect.yaml."
         ),
     ] = None
+    privacy: Annotated[
+        str | None,
+        Field(max_length=500, pattern=r"^(https?://|/[^/\\])[!-~]+$", description="The page that says what becomes of the answers."),
+    ] = None
     double_opt_in: Annotated[
         bool, Field(description="Whether consent only counts when the link is followed that `Subscription Requested` carries.")
     ] = False

@@ -26,7 +26,7 @@ HOMES = {
     "bytewax": ("flows",),
     "confluent_kafka": ("flows/connectors",),
     "httpx": ("flows/connectors",),
-    "jinja2": ("flows/reports",),
+    "jinja2": ("flows/reports", "flows/collect/forms"),
     "jsonschema_rs": ("operators/tracking",),
     "prometheus_client": ("flows",),
     "pydantic_settings": ("flows/settings.py",),

@@ -32,7 +32,7 @@ class House:
 
 def routes(house: House) -> list[BaseRoute]:
     """The routes of all parts. UsageError where the settings lack what the plan asks for."""
-    return [*_webhooks(house), *pixel.routes(house.edge, house.door)]
+    return [*pixel.routes(house.edge, house.door), *_webhooks(house), *_forms(house)]
 
 
 def _webhooks(house: House) -> list[BaseRoute]:
@@ -42,6 +42,15 @@ def _webhooks(house: House) -> list[BaseRoute]:
     from flows.connectors.sns_http import SnsHttp
 
     return routes(open_webhooks(house.edge, house.settings, SnsHttp), house.door)
+
+
+def _forms(house: House) -> list[BaseRoute]:
+    if not house.edge.plan.forms:
+        return []
+    from flows.collect.forms.routes import open_forms, routes
+
+    key = house.settings.forms_key
+    return routes(open_forms(house.edge, house.data, house.public_url, key.get_secret_value() if key else None), house.door)
 
 
 def tasks(house: House) -> list[Coroutine[Any, Any, None]]:

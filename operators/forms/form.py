@@ -89,6 +89,7 @@ class Form:
     submit: str = ""
     thanks: str = ""
     redirect: str | None = None
+    privacy: str | None = None
     double_opt_in: bool = False
     ask: int | None = None
     hidden: tuple[Hidden, ...] = ()

@@ -32,7 +32,7 @@ MOST_URL, MOST_VALUE, MOST_HIDDEN = 500, 200, 4000
 class Visit:
     """A visit. `nonce` is its own, `names` are the fields that are asked in it, `place` is the page that is asked now, from 0 on, and
     `shown_ms` when that was shown. `hidden`, `campaign`, `url` and `referrer` are those of the first page; `embedded` says that the form
-    stands in a page of another site."""
+    stands in a page of another site, `to_confirm` that consent waits to be confirmed."""
 
     form: str
     nonce: str
@@ -45,6 +45,7 @@ class Visit:
     url: str = ""
     referrer: str = ""
     embedded: bool = False
+    to_confirm: bool = False
 
     def pages(self, form: Form) -> tuple[Page, ...]:
         """The pages of this visit. Where the plan was changed since it began, fields that are no more are left out."""
@@ -55,9 +56,9 @@ class Visit:
         found = self.pages(form)
         return found[self.place] if self.place < len(found) else None
 
-    def next(self, now_ms: int) -> Visit:
-        """The visit with its next page."""
-        return replace(self, place=self.place + 1, shown_ms=now_ms)
+    def next(self, now_ms: int, *, to_confirm: bool) -> Visit:
+        """The visit with its next page; `to_confirm` says that the last one asked for consent that waits to be confirmed."""
+        return replace(self, place=self.place + 1, shown_ms=now_ms, to_confirm=self.to_confirm or to_confirm)
 
     def key(self, answers: Mapping[str, Any]) -> str:
         """What the messageIds of a page and its answers begin with: sent twice, it is one; sent again with other answers, it is another."""

@@ -215,7 +215,8 @@ def _form(id: str, file: FormFile) -> Form:
     hidden = tuple(_hidden(name, value) for name, value in file.hidden.items())
     ask = None if file.progressive is None else file.progressive.ask
     return Form(
-        *(id, file.title, steps, file.description, file.language, file.submit, file.thanks, file.redirect, file.double_opt_in),
+        *(id, file.title, steps, file.description, file.language, file.submit, file.thanks, file.redirect, file.privacy),
+        double_opt_in=file.double_opt_in,
         ask=ask,
         hidden=hidden,
     )
