@@ -5,38 +5,23 @@ Files come as texts by their path in the plan's folder; nothing is opened here. 
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from types import UnionType
-from typing import Any, get_args
-from zoneinfo import available_timezones
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from operators.cases.checked import Case
 from operators.cases.read import is_case_file, read_cases
-from operators.clean.countries import countries
-from operators.duplicates.find import REVIEW_AT
 from operators.forms.form import Form
-from operators.identify import blocked_by
-from operators.language.canonical import canonical, meaning, version
-from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of, unknown_event, unknown_property
+from operators.language.canonical import version
+from operators.language.check import Known, Problem, check, computed_of, nearest, segments_of
 from operators.language.claims import settled
-from operators.language.durations import parse_duration, shortened, ticked
+from operators.language.durations import parse_duration, shortened
 from operators.language.nodes import Node
 from operators.language.parse import parse
 from operators.plan.checked import (
-    LIMITS,
     Campaign,
-    Cap,
-    CleanPlan,
-    DuplicatePersons,
-    Identity,
     Plan,
     Segment,
     Send,
@@ -47,13 +32,15 @@ from operators.plan.checked import (
 from operators.plan.circles import circles_of, depths_of
 from operators.plan.collect import read_collect
 from operators.plan.forms import read_form
-from operators.plan.survivorship import read_survivorship
-from operators.plan.tracking import changes_events, read_tracking
+from operators.plan.reading import mapping_in, share_in, text_in
+from operators.plan.settings import Settings
+from operators.plan.shapes import got, misfits
+from operators.plan.start import Start
+from operators.plan.tracking import read_tracking
 from operators.plan.yaml_tree import Path, Place, Tree, read_tree
 from schemas.errors import Finding, FindingsError
 from schemas.forms import FORM_ID, FormFile
-from schemas.person import RANKS
-from schemas.plan import CAMPAIGN_ID, CLEANED_TRAITS, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel, chance, share
+from schemas.plan import CAMPAIGN_ID, MAX_SEGMENTS, SEGMENT_ID, STEP_KINDS, CampaignFile, PlanModel
 from schemas.plan_files import FILES
 
 NOT_RUN = {"models.yaml": "models"}
@@ -113,11 +100,11 @@ class _Reading:
         trees = {file: self.tree(file) for file in self.files if self.is_yaml(file)}
         for file, tree in trees.items():
             self.shape(file, tree)
-        settings = _Settings(self, trees.get("plan.yaml", Tree("")))
+        settings = Settings(self, trees.get("plan.yaml", Tree("")))
         self.topics = {topic.id: topic for topic in settings.topics}
         self.known = Known(settings.history_ms, self.tracking(trees.get("tracking.yaml", Tree(""))), self.topics or None)
         segments_tree = trees.get("segments.yaml", Tree(""))
-        entries = _mapping(segments_tree.value, "segments")
+        entries = mapping_in(segments_tree.value, "segments")
         self.ids = dict.fromkeys(entries) if entries is not None else None
         self.compute(trees.get("computed.yaml", Tree("")))
         segments = self.segments(segments_tree)
@@ -190,27 +177,9 @@ class _Reading:
             self.validate(file, tree, model, tree.value, ())
 
     def validate(self, file: str, tree: Tree, model: type[PlanModel], value: Any, path: Path) -> None:
-        """What a model finds in a value that stands at `path`."""
-        if not isinstance(value, dict):
-            self.find(file, tree.at(path), f"{file if not path else 'this'} must be a mapping; got {_got(value)}")
-            return
-        try:
-            model.model_validate(value)
-        except ValidationError as error:
-            for details in error.errors(include_url=False):
-                self.mismatch(file, tree, model, details, path)
-
-    def mismatch(self, file: str, tree: Tree, model: type[PlanModel], details: Any, path: Path) -> None:
-        """One error of a model as a finding."""
-        loc: Path = tuple(details["loc"])
-        name, kind = str(loc[-1]) if loc else "", details["type"]
-        if kind == "extra_forbidden":
-            keys = _keys_at(model, loc[:-1])
-            self.find(file, tree.key((*path, *loc)), f"a key must be one of {', '.join(keys)}; got {shortened(name)}{nearest(name, keys)}")
-        elif kind == "missing":
-            self.find(file, tree.at((*path, *loc[:-1])), f"`{name}` must be there; got none")
-        else:
-            self.find(file, tree.at((*path, *loc)), _mismatch(details, ticked(name) if isinstance(loc[-1], str) else f"item {name}"))
+        """Notes what a model finds in a value that stands at `path`."""
+        for place, text in misfits(tree, model, value, path, file):
+            self.find(file, place, text)
 
     def tracking(self, tree: Tree) -> dict[str, dict[str, Any]] | None:
         """The JSON Schema of each known event, None where there is no tracking plan."""
@@ -246,7 +215,7 @@ class _Reading:
 
     def compute(self, tree: Tree) -> None:
         """The definitions of computed.yaml, those that others take first."""
-        file, entries = "computed.yaml", _mapping(tree.value, "computed") or {}
+        file, entries = "computed.yaml", mapping_in(tree.value, "computed") or {}
         texts: dict[str, tuple[Path, str]] = {}
         for name, entry in entries.items():
             if not re.fullmatch(SEGMENT_ID[1:-1], name):
@@ -274,7 +243,7 @@ class _Reading:
 
     def segments(self, tree: Tree) -> tuple[Segment, ...]:
         """The segments in the order of their evaluation."""
-        entries = _mapping(tree.value, "segments")
+        entries = mapping_in(tree.value, "segments")
         found: dict[str, Segment] = {}
         sound: dict[str, Path] = {}
         for id, entry in itertools.islice((entries or {}).items(), MAX_SEGMENTS):
@@ -320,17 +289,17 @@ class _Reading:
         if not re.fullmatch(CAMPAIGN_ID[1:-1], id):
             self.find(file, Place(1, 1), f"the file of a campaign must be named like 'cart.yaml' (a-z, 0-9, _, -); got {shortened(id)}")
         raw = tree.value if isinstance(tree.value, dict) else {}
-        start = _Start(self, file, tree, raw)
+        start = Start(self, file, tree, raw)
         return Campaign(
             id=id,
-            title=_text(raw.get("title")),
+            title=text_in(raw.get("title")),
             on=start.on,
             segment=start.segment,
             events=start.events,
             where=start.where,
             key=start.key,
             re_enter=self.re_enter(file, tree, raw.get("re_enter", "never")),
-            holdout=_share(raw.get("holdout", 0)),
+            holdout=share_in(raw.get("holdout", 0)),
             state="draft" if raw.get("state") == "draft" else "live",
             steps=self.steps(file, tree, raw.get("steps")),
             existing=raw.get("existing") is True,
@@ -366,8 +335,8 @@ class _Reading:
             kinds = [key for key in step if key in STEP_KINDS] if isinstance(step, dict) else []
             if len(kinds) != 1:
                 hint = nearest(next(iter(step), ""), STEP_KINDS) if isinstance(step, dict) else ""
-                got = shortened(", ".join(step), 100)[1:-1] or "nothing" if isinstance(step, dict) else _got(step)
-                self.find(file, tree.at(path), f"a step must have one key of {', '.join(STEP_KINDS)}; got {got}{hint}")
+                told = shortened(", ".join(step), 100)[1:-1] or "nothing" if isinstance(step, dict) else got(step)
+                self.find(file, tree.at(path), f"a step must have one key of {', '.join(STEP_KINDS)}; got {told}{hint}")
                 continue
             before = len(self.findings)
             self.validate(file, tree, STEP_KINDS[kinds[0]], step, path)
@@ -383,242 +352,6 @@ class _Reading:
             self.find(file, tree.at(path), f"a template must be one of templates/; got {shortened(name)}{nearest(name, names)}")
 
 
-class _Settings:
-    """plan.yaml, read."""
-
-    def __init__(self, reading: _Reading, tree: Tree) -> None:
-        self._reading = reading
-        self._tree = tree
-        self._raw: dict[str, Any] = tree.value if isinstance(tree.value, dict) else {}
-        self.history_ms = self._switch("history", "400d")
-        self.duplicates_ms = self._switch("duplicates", "7d")
-        self.lateness_ms = self._duration("lateness", "10s")
-        self.timezone = self._timezone()
-        self.caps = tuple(self._caps())
-        self.duplicate_persons = self._duplicate_persons()
-        self.identity = self._identity()
-        if self.duplicate_persons is not None and self.identity is None:
-            text = "`duplicate_persons` must be off where `identity` is off; got persons to look for, none of whom could become one"
-            self._find(("duplicate_persons",), text)
-        self.clean = self._clean()
-        self.topics = tuple(self._topics())
-        self.survivorship = read_survivorship(self._raw.get("survivorship"), self.clean, self._find)
-
-    def plan(self, segments: tuple[Segment, ...], campaigns: tuple[Campaign, ...], tracking: TrackingPlan | None) -> Plan:
-        """The plan of these settings."""
-        values: dict[str, Any] = {
-            "name": _text(self._raw.get("name")),
-            "timezone": self.timezone,
-            "lateness_ms": self.lateness_ms,
-            "history_ms": self.history_ms,
-            "duplicates_ms": self.duplicates_ms,
-            "holdout": _share(self._raw.get("holdout", 0)),
-            "caps": self.caps,
-            "duplicate_persons": self.duplicate_persons,
-            "identity": self.identity,
-            "survivorship": self.survivorship,
-        }
-        version = _version(values, segments, campaigns, changes_events(tracking), self.clean, self.topics)
-        return Plan(
-            **values,
-            segments=segments,
-            campaigns=campaigns,
-            version=version,
-            tracking=tracking,
-            clean=self.clean,
-            profiles=self._raw.get("profiles") in (True, "on"),
-            topics=self.topics,
-        )
-
-    def _find(self, path: Path, text: str, *, key: bool = False) -> None:
-        self._reading.find("plan.yaml", self._tree.key(path) if key else self._tree.at(path), text)
-
-    def _duration(self, key: str, default: str) -> int:
-        return self._reading.duration("plan.yaml", self._tree, (key,), self._raw.get(key, default), least=0)
-
-    def _switch(self, key: str, default: str) -> int | None:
-        text = self._raw.get(key, default)
-        if text is False or text in ("none", "off"):
-            return None
-        return self._reading.duration("plan.yaml", self._tree, (key,), text)
-
-    def _timezone(self) -> str:
-        name = self._raw.get("timezone", "UTC")
-        if isinstance(name, str) and name != "UTC" and name not in _timezones():
-            hint = nearest(name, _timezones())
-            place = self._tree.at(("timezone",))
-            self._reading.find("plan.yaml", place, f"`timezone` must be a zone such as Europe/Berlin; got {shortened(name)}{hint}")
-        return _text(name)
-
-    def _duplicate_persons(self) -> DuplicatePersons | None:
-        raw = self._raw.get("duplicate_persons", "off")
-        raw = {} if raw == "review" else raw
-        if not isinstance(raw, dict):
-            return None
-        review, merge = (None if name not in raw else _chance(raw[name]) for name in ("review", "merge"))
-        review = REVIEW_AT if review is None else review
-        if merge is not None and merge < review:
-            place = self._tree.at(("duplicate_persons", "merge"))
-            self._reading.find("plan.yaml", place, f"`merge` must be no less than `review`; got {merge:.6g} and {review:.6g}")
-        return DuplicatePersons(review, merge)
-
-    def _identity(self) -> Identity | None:
-        raw = self._raw.get("identity", {})
-        if raw is False or raw == "off":
-            return None
-        limits, blocked = _mapping(raw, "limits") or {}, raw.get("blocked") if isinstance(raw, dict) else None
-        most = {rank: limits.get(name) for name, rank in RANKS.items()}
-        patterns = blocked if isinstance(blocked, list) else []
-        for i, pattern in enumerate(patterns):
-            try:
-                blocked_by([pattern])
-            except ValueError:
-                place = self._tree.at(("identity", "blocked", i))
-                self._reading.find("plan.yaml", place, f"a blocked value must be a pattern that RE2 takes; got {shortened(pattern)}")
-            except TypeError:
-                # That it must be a text is found by the model.
-                return Identity()
-        known = {rank: number for rank, number in most.items() if isinstance(number, int)}
-        return Identity({**LIMITS, **known}, tuple(patterns))
-
-    def _clean(self) -> CleanPlan | None:
-        country, traits = self._raw.get("country"), self._raw.get("clean", {})
-        if isinstance(country, str) and country not in countries():
-            hint = nearest(country, countries()) if len(country) == 2 else ""
-            place = self._tree.at(("country",))
-            self._reading.find(
-                "plan.yaml", place, f"`country` must be two letters of ISO 3166-1, such as DE; got {shortened(country)}{hint}"
-            )
-        if not isinstance(traits, dict):
-            return None
-        kinds: dict[str, Any] = {name: "off" if kind is False else kind for name, kind in traits.items()}
-        expected = tuple(name for name, kind in kinds.items() if kind != "off")
-        return CleanPlan({**CLEANED_TRAITS, **kinds}, expected, country if isinstance(country, str) else None)
-
-    def _caps(self) -> Iterable[Cap]:
-        caps = self._raw.get("caps")
-        for i, cap in enumerate(caps if isinstance(caps, list) else []):
-            if isinstance(cap, dict):
-                within = self._reading.duration("plan.yaml", self._tree, ("caps", i, "within"), cap.get("within"))
-                yield Cap(cap["most"] if isinstance(cap.get("most"), int) else 1, within)
-
-    def _topics(self) -> Iterable[Topic]:
-        for id, entry in (_mapping(self._raw, "topics") or {}).items():
-            if not re.fullmatch(CAMPAIGN_ID[1:-1], id):
-                place = self._tree.key(("topics", id))
-                self._reading.find("plan.yaml", place, f"the id of a topic must be like 'newsletter' (a-z, 0-9, _, -); got {shortened(id)}")
-            told = entry if isinstance(entry, dict) else {}
-            yield Topic(id, _text(told.get("title")), told.get("consent") != "none")
-
-
-class _Start:
-    """What starts a campaign: its `on`, `where` and `key`."""
-
-    def __init__(self, reading: _Reading, file: str, tree: Tree, raw: dict[str, Any]) -> None:
-        self._reading, self._file, self._tree, self._raw = reading, file, tree, raw
-        self.on: Any = "event"
-        self.segment: str | None = None
-        self.events: tuple[str, ...] = ()
-        self.where: Node | None = None
-        self.key: tuple[str, ...] | None = None
-        text = raw.get("on")
-        if isinstance(text, str):
-            self._read(text)
-
-    def _read(self, text: str) -> None:
-        match = re.match(r"\s*(enters|exits|event)\s+(?=\S)", text)
-        if match is None:
-            word = (text.split() or [""])[0]
-            hint = nearest(word, ("enters", "exits", "event"))
-            self._find(0, f"`on` must be `enters <segment>`, `exits <segment>` or `event <name>`; got {shortened(text)}{hint}")
-            return
-        self.on, start = match[1], match.end()
-        if self.on == "event":
-            self._event(text, start)
-            return
-        self.segment, ids = text[start:].rstrip(), self._reading.ids
-        if ids is not None and self.segment not in ids:
-            self._find(start, f"a segment must be one of segments.yaml; got {shortened(self.segment)}{nearest(self.segment, ids)}")
-        for key in ("where", "key"):
-            if key in self._raw:
-                self._reading.find(self._file, self._tree.key((key,)), f"`{key}` must stand with `on: event`; got `on: {self.on}`")
-
-    def _event(self, text: str, start: int) -> None:
-        name, where = text[start:], re.search(r"\s+where\s+", text[start:])
-        if where is not None:
-            name = name[: where.start()]
-            self._where(("on",), text[start + where.end() :], start + where.end(), name.strip())
-            if "where" in self._raw:
-                self._reading.find(self._file, self._tree.key(("where",)), "`where` must be given once; got it here and in `on`")
-        self.events = (name.strip(),)
-        if self._reading.known.events is not None:
-            self._reading.problems(self._file, self._tree, ("on",), unknown_event(start, name.strip(), self._reading.known.events))
-        if where is None and isinstance(self._raw.get("where"), str):
-            self._where(("where",), self._raw["where"], 0, name.strip())
-        if isinstance(self._raw.get("key"), str):
-            self._key(self._raw["key"])
-
-    def _where(self, path: Path, text: str, start: int, event: str) -> None:
-        self.where, problems = parse(text, where=True)
-        if self.where is not None:
-            problems = check(self.where, self._reading.known, text, (event,))
-        self._reading.problems(self._file, self._tree, path, problems, start)
-
-    def _key(self, text: str) -> None:
-        self.key = tuple(text.split("."))
-        if not all(self.key):
-            place = self._tree.at(("key",))
-            self._reading.find(self._file, place, f"`key` must be the name of a property, such as cart_id; got {shortened(text)}")
-        elif self._reading.known.events is not None:
-            problems = unknown_property(0, self.key, self.events, self._reading.known.events)
-            self._reading.problems(self._file, self._tree, ("key",), problems)
-
-    def _find(self, offset: int, text: str) -> None:
-        self._reading.find(self._file, self._tree.inside(("on",), offset), text)
-
-
-# --- small parts ----------------------------------------------------------------------------------------------------------------------
-
-
-def _version(
-    values: dict[str, Any],
-    segments: tuple[Segment, ...],
-    campaigns: tuple[Campaign, ...],
-    tracking: Any,
-    clean: CleanPlan | None,
-    topics: tuple[Topic, ...],
-) -> str:
-    """16 hex digits of a hash over everything that can change an outcome; titles cannot."""
-    duplicates: DuplicatePersons | None = values["duplicate_persons"]
-    identity: Identity | None = values["identity"]
-    told = {
-        **{name: value for name, value in values.items() if name not in ("duplicate_persons", "survivorship")},
-        "caps": [(cap.most, cap.within_ms) for cap in values["caps"]],
-        "identity": None if identity is None else [sorted(identity.limits.items()), identity.blocked],
-        "segments": [(segment.id, meaning(segment.when)) for segment in segments],
-        "campaigns": [
-            (c.id, c.on, c.segment, c.events, c.where and canonical(c.where), c.key, c.re_enter, c.holdout, c.state, [*map(repr, c.steps)])
-            + ((c.existing,) if c.existing else ())
-            + (({"topic": c.topic.id},) if c.topic is not None else ())
-            for c in campaigns
-        ],
-    } | ({"tracking": tracking} if tracking else {})
-    if duplicates is not None:
-        told["duplicate_persons"] = [duplicates.review, duplicates.merge]
-    if values["survivorship"]:
-        told["survivorship"] = sorted(values["survivorship"].items())
-    if clean != CleanPlan():
-        told["clean"] = None if clean is None else (sorted(clean.kinds.items()), clean.country)
-    if topics:
-        told["topics"] = {topic.id: topic.required for topic in topics}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _mapping(value: Any, key: str) -> dict[str, Any] | None:
-    inner = value.get(key) if isinstance(value, dict) else None
-    return inner if isinstance(inner, dict) else None
-
-
 def _templates(files: Mapping[str, str]) -> set[str]:
     """The names of the templates: paths in templates/ without endings, and the folders there."""
     names: set[str] = set()
@@ -628,82 +361,3 @@ def _templates(files: Mapping[str, str]) -> set[str]:
             names.add("/".join((*folders, name.partition(".")[0])))
             names.update("/".join(folders[: i + 1]) for i in range(len(folders)))
     return names
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _share(value: Any) -> float:
-    try:
-        return share(value)
-    except ValueError:
-        return 0.0
-
-
-def _chance(value: Any) -> float | None:
-    try:
-        return chance(value)
-    except ValueError:
-        return None
-
-
-@cache
-def _timezones() -> tuple[str, ...]:
-    return tuple(sorted(available_timezones()))
-
-
-def _got(value: Any) -> str:
-    """What a value is, for a finding."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case dict():
-            return "a mapping"
-        case list():
-            return "a list"
-        case str():
-            return shortened(value)
-    return shortened(str(value))[1:-1]
-
-
-_MUST = {
-    "string_type": "a string",
-    "int_type": "a whole number",
-    "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "literal_error": "{expected}",
-    "string_pattern_mismatch": "like {pattern}",
-    "greater_than_equal": "at least {ge}",
-    "string_too_short": "at least {min_length} character long",
-    "string_too_long": "at most {max_length} characters long",
-    "too_short": "a list with at least {min_length} item",
-    "too_long": "at most {max_length} in number",
-}
-
-
-def _mismatch(details: Any, name: str) -> str:
-    """The words for an error of a model."""
-    context = details.get("ctx", {})
-    if details["type"] == "value_error":
-        return f"{context['error']}"
-    must = _MUST.get(details["type"])
-    text = must.format(**context) if must else details["msg"]
-    return f"{name} must be {text}; got {_got(details['input'])}"
-
-
-def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
-    """The keys that the model has at a place."""
-    here: Any = model
-    for step in loc:
-        if isinstance(here, type) and issubclass(here, BaseModel):
-            fields = {info.alias or name: info for name, info in here.model_fields.items()}
-            here = fields[str(step)].annotation
-        else:
-            here = get_args(here)[-1]
-        while hasattr(here, "__metadata__") or isinstance(here, UnionType):
-            here = get_args(here)[0]
-    return [info.alias or name for name, info in here.model_fields.items()]
