@@ -76,7 +76,7 @@ def read(proved: Proved) -> list[Told]:
     """What the event says."""
     event = proved.payload
     kind, email = kind_of(event.get("event")), text(event.get("recipient"))
-    name, reason = EVENTS.get(kind), event.get("reason")
+    name, reason = EVENTS.get(kind), kind_of(event.get("reason"))
     if name is None or email is None:
         return [Ignored(kind)]
     if name == BOUNCED and (event.get("severity") != "permanent" or reason in TOLD_BEFORE):
@@ -114,7 +114,7 @@ def _properties(event: dict[str, Any]) -> dict[str, Any]:
 
 def _bounce_type(event: dict[str, Any], status: dict[str, Any]) -> str:
     told = status.get("bounce-type")
-    return "soft" if told == "soft" or (told != "hard" and event.get("reason") in NOT_THE_MAILBOX) else "hard"
+    return "soft" if told == "soft" or (told != "hard" and kind_of(event.get("reason")) in NOT_THE_MAILBOX) else "hard"
 
 
 SCHEME = Scheme("mailgun", key_of, verify, read, words="the HTTP webhook signing key")

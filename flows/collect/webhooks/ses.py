@@ -84,8 +84,8 @@ def _refused(kind: str, details: Mapping[str, Any], emails: list[str]) -> str | 
         return f"{kind}, of one of several"
     if kind == "Complaint" and details.get("complaintFeedbackType") == "not-spam":
         return "Complaint not-spam"
-    if kind == "Bounce" and details.get("bounceSubType") in NO_BOUNCE:
-        return f"Bounce {details['bounceSubType']}"
+    if kind == "Bounce" and (sub := kind_of(details.get("bounceSubType"))) in NO_BOUNCE:
+        return f"Bounce {sub}"
     if kind == "Subscription" and _left(details) is None:
         return "Subscription, to nothing less"
     return None
