@@ -21,7 +21,7 @@ from flows.collect.keys import told_key
 from flows.collect.machines import tag
 from flows.collect.metrics import CollectMetrics
 from flows.collect.refusal import Refusal
-from flows.collect.segment import BATCHES, CALLS, SHORT, read
+from flows.collect.segment import BATCHES, CALLS, MAX_BATCH, SHORT, read
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 JSON = "application/json"
@@ -83,7 +83,8 @@ def segment_routes(edge: Edge, door: Door) -> list[BaseRoute]:
 async def _taken(edge: Edge, door: Door, request: Request, call: str) -> Response:
     body = parse(await read_body(request))
     items = body.get("batch") if call in BATCHES else None
-    key = door.enter(request, told_key(request, body), len(items) if isinstance(items, list) and items else 1)
+    number = min(len(items), MAX_BATCH) if isinstance(items, list) and items else 1
+    key = door.enter(request, told_key(request, body), number)
     sent = read(call, body, browser=key.browser)
     agent = request.headers.get("user-agent") if key.browser else None
     records = [tag(record, agent) if type(record) is dict else record for record in sent.records]

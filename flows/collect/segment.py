@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import orjson
+
 from flows.collect.refusal import Refusal
 
 CALLS = ("track", "identify", "page", "screen", "group", "alias")
@@ -15,6 +17,8 @@ BATCHES = ("batch", "import")
 SHORT = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias", "b": "batch"}
 """What analytics.js (`t` to `a`) and the mobile libraries (`b`) call them in their paths."""
 MAX_BATCH = 500
+MAX_SHARED_BYTES = 1 << 20
+"""The `context` of a batch is written into each of its calls: with all of them it may have so many bytes."""
 
 SERVERS_ONLY = frozenset({"Email Delivered", "Email Bounced", "Email Marked as Spam", "Email Verified", "Duplicate Refused"})
 """Events that a browser cannot know of, and that decide about other people's mail."""
@@ -45,6 +49,8 @@ def read(call: str, body: dict[str, Any], *, browser: bool) -> Sent:
     if len(items) > MAX_BATCH:
         raise Refusal(400, f"a batch must have at most {MAX_BATCH} calls")
     context = body.get("context")
+    if context and len(orjson.dumps(context)) * len(items) > MAX_SHARED_BYTES:
+        raise Refusal(413, f"the `context` of a batch must have at most {MAX_SHARED_BYTES} bytes in all of its calls together")
     # What is imported has happened as it says: how long it was under way tells nothing.
     sent_at = body.get("sentAt") if call == "batch" else None
     return _sorted([_item(item, context, sent_at, past=call == "import") for item in items], browser=browser)
@@ -88,6 +94,7 @@ def _sorted(items: list[Any], *, browser: bool) -> Sent:
 def _not_allowed(item: dict[str, Any], *, browser: bool) -> Unused | None:
     if item.get("type") in ("erase", "unmerge"):
         return Unused("not_allowed", "persons are erased and parted by `beckon` alone")
-    if browser and item.get("event") in SERVERS_ONLY:
+    event = item.get("event")
+    if browser and type(event) is str and event in SERVERS_ONLY:
         return Unused("not_allowed", "a browser key cannot send this event; a server's can")
     return None
