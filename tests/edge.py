@@ -155,8 +155,8 @@ class RunningEdge:
                 return b""
 
     def logged(self) -> list[dict[str, Any]]:
-        """The records of the folder, in the order of its files and lines; all must be whole."""
-        return [json.loads(line) for line in self.lines()]
+        """The records of the folder that are objects, in the order of its files and lines; all must be JSON."""
+        return [record for record in map(json.loads, self.lines()) if isinstance(record, dict)]
 
     def lines(self) -> list[bytes]:
         """The lines of the folder."""

@@ -163,6 +163,12 @@ def batches(rng: random.Random) -> bytes:
     return http(rng, text({"batch": inside, **more}), rng.choice(("/v1/batch", "/v1/import")))
 
 
+def amplified(rng: random.Random) -> bytes:
+    """Much for little: what a batch says of all its items is written into each."""
+    context = {"x": "y" * rng.choice((2_000, 100_000, 400_000))}
+    return http(rng, text({"batch": [{}] * rng.choice((5, 400, 500)), "context": context, "sentAt": "x" * 1000}), "/v1/batch")
+
+
 def sizes(rng: random.Random) -> bytes:
     size = rng.choice((1, 1000, 512 * 1024 - 1, 512 * 1024, 512 * 1024 + 1, 600_000, 1_000_000))
     body = rng.choice((b" ", b"[", b"x", b'"', b"\x00")) * size
@@ -320,6 +326,7 @@ ATTACKS: dict[str, Callable[[random.Random], bytes | tuple[bytes, Then]]] = {
     "duplicate keys": duplicate_keys,
     "forbidden": forbidden,
     "batches": batches,
+    "amplified": amplified,
     "sizes": sizes,
     "lengths": lengths,
     "chunked": chunked,

@@ -37,7 +37,8 @@ def with_python(edge: RunningEdge, calls: list[Call], **options: Any) -> None:
     for kind, call in calls:
         getattr(client, kind)(**call)
     client.flush()
-    client.join()
+    if not client.sync_mode:
+        client.join()
     assert errors == []
 
 

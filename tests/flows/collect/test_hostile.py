@@ -13,7 +13,9 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 from operators.decode import decode
 from schemas.output import Reject
@@ -108,27 +110,30 @@ class Slow:
         for number, link in enumerate(self.links):
             link.sendall(begun[number % len(begun)])
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for link in self.links:
+            link.close()
+
     def ended(self) -> list[bytes]:
         """What each was told before the edge closed it; TimeoutError where it does not."""
-        told = []
-        for link in self.links:
-            with link:
-                told.append(b"".join(iter(lambda link=link: link.recv(65536), b"")))  # type: ignore[misc]  # a default binds it
-        return told
+        return [b"".join(iter(partial(link.recv, 65536), b"")) for link in self.links]
 
 
 def test_ten_thousand_hostile_requests_break_nothing(tmp_path: Path) -> None:
     with running_edge(tmp_path) as edge:
-        sockets = edge.sockets()
-        slow, attackers, memory = Slow(edge), Attackers(edge), []
-        for number in range(ROUNDS):
-            attackers.round(number)
-            memory.append(memory_kb(edge.pid)[0])
-        assert attackers.faults == []
-        # Each kind was there, and the answers were of many sorts.
+        sockets, attackers, memory = edge.sockets(), Attackers(edge), []
+        with Slow(edge) as slow:
+            for number in range(ROUNDS):
+                attackers.round(number)
+                memory.append(memory_kb(edge.pid)[0])
+            assert attackers.faults == []
+            # Those that begin and say no more were in the way of nobody, and are sent away.
+            assert {each.split(b"\r\n")[0].split(b" ")[1] for each in slow.ended() if each} <= {b"408", b"400"}
         print(memory, sorted(attackers.statuses.items()))
         assert memory[-1] - memory[1] < ALLOWED_KB, memory
-        assert {each.split(b"\r\n")[0].split(b" ")[1] for each in slow.ended() if each} <= {b"408", b"400"}
         until_no_more(edge, sockets)
         honest_once(edge, attackers.honest)
         assert edge.ask("GET", "/healthz").status == 200
@@ -147,13 +152,10 @@ def until_no_more(edge: RunningEdge, sockets: int) -> None:
 
 
 def honest_once(edge: RunningEdge, honest: list[str]) -> None:
-    """Each line of the log is one object of JSON; each honest event stands there once."""
-    found: Counter[str] = Counter()
-    for line in edge.lines():
-        record = json.loads(line)
-        assert isinstance(record, dict)
-        found[str(record.get("messageId"))] += 1
-        assert record["type"] not in ("erase", "unmerge")
+    """Each line of the log is JSON; each honest event stands there once, and none that only the operator may send."""
+    records = edge.logged()
+    found = Counter(str(record.get("messageId")) for record in records)
+    assert not [record for record in records if record.get("type") in ("erase", "unmerge")]
     assert len(honest) == ROUNDS * EACH // HONEST
     assert [id for id in honest if found[id] != 1] == []
 
@@ -185,7 +187,8 @@ def test_the_edge_tells_of_the_same_rejects_as_the_job(tmp_path: Path) -> None:
     done = beckon("run", "--plan", edge.plan, "--input", edge.log, "--output", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rejects = [json.loads(line)["data"] for line in (tmp_path / "out" / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(each["source"]["offset"], each["reason"]) for each in rejects] == told
+    # Which ids stand for nobody the plan says, and the job that has read it.
+    assert [(each["source"]["offset"], each["reason"]) for each in rejects if each["reason"] != "blocked_id"] == told
     assert len(told) > sent // 4
 
 
