@@ -76,6 +76,8 @@ def serve(app: Starlette, listening: socket.socket, ready: Callable[[], None], t
         ws="none",
         lifespan="on",
         log_config=None,
+        # Each broken request would be a line otherwise.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=bool(trusted),
