@@ -79,7 +79,7 @@ class Api:
         return {**found, **words, **place, "fields": fields, "token": self._forms.seal.close(shown)}
 
     def _field(self, field: Field) -> dict[str, Any]:
-        found = {name: value for name in _OF_FIELDS if (value := getattr(field, name)) not in ("", 0)}
+        found = {name: value for name in _OF_FIELDS if (value := getattr(field, name)) or value is False}
         limits = {"min": field.least, "max": field.most}
         found |= {name: self._forms.today() if limit == "today" else limit for name, limit in limits.items() if limit is not None}
         if field.options:

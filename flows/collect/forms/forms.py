@@ -165,9 +165,10 @@ class Forms:
         """Notes, soon, what other events that pass the edge tell of persons. Nobody waits for it; of too much some is left out."""
         found = list(lessons(records, self._fields))
         if found and len(self._lessons) < MOST_LESSONS:
-            if not self._lessons:
-                self._thread.submit(self._learn)
+            idle = not self._lessons
             self._lessons += found
+            if idle:
+                self._thread.submit(self._learn)
 
     def _learn(self) -> None:
         while self._lessons:
@@ -188,6 +189,10 @@ class Forms:
             return await asyncio.get_running_loop().run_in_executor(self._thread, do, *values)
         except sqlite3.OperationalError:
             raise busy(BUSY_S, "the memory of the forms cannot be reached") from None
+
+    def settle(self) -> None:
+        """Returns when all that was learnt so far is noted."""
+        self._thread.submit(lambda: None).result()
 
     def close(self) -> None:
         """Closes the memory, once nobody waits for it."""
