@@ -10,20 +10,18 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from flows.collect.machines import machine_of
+from flows.collect.visitor import id_cookie, known_id, may_follow
 from operators.forms.visit import address_of
 
-ID_COOKIE, SAID_COOKIE = "beckon_id", "beckon_consent"
-"""The cookies of `/beckon.js`: the visitor's id, and whether it agreed to be known."""
 ID_PARAMETER, NEW_PARAMETER, EMBED_PARAMETER = "anonymousId", "new", "embed"
-YEAR_S = 31_536_000
 MOST_AGENT = 512
 _ID = re.compile(r"[A-Za-z0-9_-]{8,100}")
 """No address, no userId of most: nobody can pass for somebody else by them."""
 
 
 class Asker(NamedTuple):
-    """A visitor. `came_back` is false for one that has just got its `anonymous_id`; `says_no` for one that wants to leave no trace (GPC,
-    DNT, or asked on the site) is true, `looks_ahead` for a browser that fetches what nobody may ever see."""
+    """A visitor. `came_back` is false for one that has just got its `anonymous_id`; `says_no` is true for one that wants to leave no trace,
+    `looks_ahead` for a browser that fetches what nobody may ever see."""
 
     anonymous_id: str
     came_back: bool
@@ -44,7 +42,7 @@ def asker_of(request: Request, public_url: str) -> Asker:
     referrer = address_of(headers.get("referer", ""))
     own = address_of(f"{public_url}{request.url.path}{'?' if request.url.query else ''}{request.url.query}")
     agent = headers.get("user-agent", "")[:MOST_AGENT]
-    says_no = headers.get("sec-gpc") == "1" or headers.get("dnt") == "1" or request.cookies.get(SAID_COOKIE) == "no"
+    says_no = not may_follow(request)
     known = _known_id(request, query, says_no=says_no)
     return Asker(
         anonymous_id=known or secrets.token_hex(16),
@@ -71,13 +69,14 @@ def _known_id(request: Request, query: Mapping[str, str], *, says_no: bool) -> s
     """The id that the site hands over, else that of the cookie."""
     if NEW_PARAMETER in query:
         return None
-    told = query.get(ID_PARAMETER) or ("" if says_no else request.cookies.get(ID_COOKIE, ""))
-    return told if _ID.fullmatch(told) else None
+    told = query.get(ID_PARAMETER, "")
+    if told:
+        return told if _ID.fullmatch(told) else None
+    return None if says_no else known_id(request)
 
 
 def cookie_of(asker: Asker, public_url: str) -> str | None:
     """The Set-Cookie by which a browser is known again; None where it wants not to be, or the site knows it by an id of its own."""
     if asker.says_no or asker.machine is not None or asker.looks_ahead or ID_PARAMETER in asker.query:
         return None
-    secure = "; Secure" if public_url.startswith("https://") else ""
-    return f"{ID_COOKIE}={asker.anonymous_id}; Path=/; Max-Age={YEAR_S}; SameSite=Lax{secure}"
+    return id_cookie(asker.anonymous_id, secure=public_url.startswith("https://"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from flows.collect.app import application
 from flows.collect.door import Door
@@ -25,7 +26,7 @@ START_MS = 1_795_000_000_000
 PLAN = {
     "plan.yaml": "name: shop\ncountry: DE\ntopics: {newsletter: {title: The newsletter}, confirmations: {consent: none}}\n",
     "segments.yaml": "segments: {buyers: did('Order Completed')}\n",
-    "collect.yaml": f"origins: [{SHOP}]\n",
+    "collect.yaml": f"origins: [{SHOP}]\nkeys: {{backend: {{kind: server}}}}\n",
     "forms/join.yaml": """\
 title: Join us
 privacy: https://shop.example.com/privacy
@@ -73,7 +74,9 @@ class FormsEdge:
         self.log = ListLog()
         self.edge = Edge(plan, self.log, lambda: self.now)
         self.forms = open_forms(self.edge, data, URL, key)
-        self.door = Door((*plan.collect.origins, URL), Keys(plan.collect, {}), lambda: self.now)
+        self.door = Door(
+            (*plan.collect.origins, URL), Keys(plan.collect, {"backend": SecretStr("a-secret-of-the-backend")}), lambda: self.now
+        )
         self.app = application(self.edge, self.door, routes(self.forms, self.door))
 
     def browser(self, **headers: str) -> Browser:
