@@ -86,7 +86,7 @@ def main() -> None:
         app(prog_name="beckon")
     except FindingsError as error:
         sys.stderr.write(f"{error}\n")
-        say(f"the plan has {len(error.findings)} finding{'s' if len(error.findings) > 1 else ''}; nothing was read")
+        say(f"the {error.of} has {len(error.findings)} finding{'s' if len(error.findings) > 1 else ''}; nothing was read")
         sys.exit(error.exit_code)
     except UnavailableError as error:
         say(str(error))

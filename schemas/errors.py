@@ -63,10 +63,10 @@ class Note(Finding):
 
 
 class FindingsError(BeckonError):
-    """All findings of a check at once, sorted by place."""
+    """All findings of a check at once, sorted by place; `of` is what was checked."""
 
     exit_code = 1
 
-    def __init__(self, findings: list[Finding]) -> None:
-        self.findings = tuple(sorted(findings))
+    def __init__(self, findings: list[Finding], of: str = "plan") -> None:
+        self.findings, self.of = tuple(sorted(findings)), of
         super().__init__("\n".join(map(str, self.findings)))

@@ -1,30 +1,33 @@
-"""`beckon import ecom`: public data as events."""
+"""`beckon import`: other data as events; `ecom` is public data."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
+from flows.commands import import_table
 from flows.commands.console import Json, err, say, write_json
 from flows.settings import read_settings
 from flows.stop import install_signal_handlers, stop
-from schemas.errors import UnavailableError, UsageError
+from schemas.errors import UsageError
 
 EXAMPLE = "beckon import ecom --output events.jsonl"
 
 imports = typer.Typer(help="Turn other data into events.", no_args_is_help=True)
 
 
-@imports.callback()
-def _group() -> None:
-    """Keeps `ecom` a command of its own while it is the only one."""
+def _examples(*examples: str) -> str:
+    return "\n\n".join(["Examples:" if len(examples) > 1 else "Example:", *(f"$ {example}" for example in examples)])
 
 
-@imports.command(epilog=f"Example:\n\n$ {EXAMPLE}")
+imports.command("csv", epilog=_examples(*import_table.CSV_EXAMPLES))(import_table.csv)
+imports.command("jsonl", epilog=_examples(import_table.JSONL_EXAMPLE))(import_table.jsonl)
+
+
+@imports.command(epilog=_examples(EXAMPLE))
 def ecom(
     output: Annotated[str, typer.Option(help="A file, or - for standard output.")] = "-",
     plan: Annotated[Path, typer.Option(help="The folder of the plan whose catalog.jsonl has the products.")] = Path("deploy/shop"),
@@ -33,6 +36,7 @@ def ecom(
 ) -> None:
     """Fetch an e-commerce clickstream of 31,106 rows and write it as events, one JSON object a line."""
     from flows.imports.ecom import NOTICE, PACKAGE, fetch, import_ecom
+    from flows.imports.session import write_file, write_lines
 
     if json and output == "-":
         raise UsageError("--json prints what was done on standard output; give --output a file for the events")
@@ -40,35 +44,7 @@ def ecom(
     with err().status(f"fetching {PACKAGE}"):
         source = fetch(cache or read_settings().cache)
     lines = import_ecom(source, plan)
-    written = _write(lines, sys.stdout.buffer) if output == "-" else _write_file(lines, Path(output))
+    written = write_lines(lines, sys.stdout.buffer) if output == "-" else write_file(lines, Path(output))
     if json:
         write_json({"output": output, "events": written, "stopped": stop.is_set(), "notice": NOTICE})
     say(f"{'stopped after ' if stop.is_set() else ''}{written:,} events written. {NOTICE}")
-
-
-def _write_file(lines: Iterable[bytes], path: Path) -> int:
-    """Writes beside the file and renames at the end, so that the file is whole or not there; a stop leaves none."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            written = _write(lines, file)
-        if stop.is_set():
-            beside.unlink()
-            return 0
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
-    return written
-
-
-def _write(lines: Iterable[bytes], file: BinaryIO) -> int:
-    written = 0
-    for line in lines:
-        if stop.is_set():
-            break
-        file.write(line + b"\n")
-        written += 1
-    file.flush()
-    return written

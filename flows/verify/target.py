@@ -44,12 +44,12 @@ class FilesTarget:
 
 
 class KafkaTarget:
-    """A topic that a job reads."""
+    """A topic that a job reads. `sender` is who sends: a newer one of this name fences an older."""
 
-    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str, sender: str = "verify") -> None:
         from flows.connectors.kafka_topics import describe
 
-        self._settings, self._topic = settings, topic
+        self._settings, self._topic, self._sender = settings, topic, sender
         describe(settings, topic)
 
     @property
@@ -61,13 +61,13 @@ class KafkaTarget:
         """In one transaction, each on the partition of its person."""
         from flows.connectors.kafka_input import produce_records
 
-        produce_records(self._settings, f"beckon-{self._topic}-verify", [(self._topic, records)])
+        produce_records(self._settings, f"beckon-{self._topic}-{self._sender}", [(self._topic, records)])
 
 
-def target_of(input: Path | None, settings: Settings, brokers: str | None, topic: str) -> Target:
+def target_of(input: Path | None, settings: Settings, brokers: str | None, topic: str, sender: str = "verify") -> Target:
     """The file or folder, else the topic at the brokers."""
     if input is not None:
         return FilesTarget(input)
     from flows.launch import kafka_settings
 
-    return KafkaTarget(kafka_settings(settings, brokers or ""), topic)
+    return KafkaTarget(kafka_settings(settings, brokers or ""), topic, sender)

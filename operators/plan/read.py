@@ -82,6 +82,15 @@ def read_tested_plan(files: Mapping[str, str]) -> tuple[Plan, tuple[Case, ...]]:
     return plan, cases
 
 
+def read_shaped(file: str, text: str, model: type[PlanModel]) -> tuple[Tree, list[Finding]]:
+    """The tree of a YAML file that is no part of a plan, and what its text and its model find in it."""
+    reading = _Reading({file: text})
+    tree = reading.tree(file)
+    if not reading.findings:
+        reading.validate(file, tree, model, tree.value, ())
+    return tree, reading.findings
+
+
 @dataclass
 class _Reading:
     """A plan while it is read; `findings` are those so far."""

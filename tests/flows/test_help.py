@@ -74,6 +74,7 @@ def examples(command: tuple[str, ...], cwd: Path) -> list[str]:
 def checkout(tmp_path: Path) -> Path:
     """What an example finds where it is tried: the example plan, some events, and the state of a run over them."""
     shutil.copytree(SHOP, tmp_path / "deploy" / "shop")
+    shutil.copytree(SHOP.parent / "imports", tmp_path / "deploy" / "imports")
     with (tmp_path / "deploy" / "shop" / "plan.yaml").open("a", encoding="utf-8") as plan:
         plan.write("duplicate_persons: review\n")
     write_lines(tmp_path / "events.jsonl", EVENTS)
@@ -130,7 +131,9 @@ def test_the_commands_are_these() -> None:
         "verify",
         "person export",
         "person erase",
+        "import csv",
         "import ecom",
+        "import jsonl",
         "demo",
         "schema",
     }

@@ -1,0 +1,1 @@
+"""Rows of tables and answers as events: a map says which column is what."""
