@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from schemas.crm import CrmFile
 from schemas.plan import NAME, PlanModel
 from schemas.webhooks import WebhookEntry
 
@@ -63,6 +64,15 @@ class CollectFile(PlanModel):
             default_factory=dict,
             max_length=100,
             description="Mail services that may tell what became of mails, by name.",
+            json_schema_extra={"propertyNames": {"pattern": NAME}},
+        ),
+    ]
+    crm: Annotated[
+        dict[str, CrmFile],
+        Field(
+            default_factory=dict,
+            max_length=100,
+            description="Systems that are asked for rows, by name.",
             json_schema_extra={"propertyNames": {"pattern": NAME}},
         ),
     ]

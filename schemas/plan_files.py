@@ -9,7 +9,9 @@ from pydantic.json_schema import models_json_schema
 
 from schemas.cases import CASE_MODELS
 from schemas.collect import CollectFile, KeyFile
+from schemas.crm import AuthFile, CrmFile, PagingFile, UpdatedFile
 from schemas.forms import FORM_MODELS
+from schemas.mapping import ColumnFile, ImportMapFile, RowMapFile
 from schemas.plan import (
     STEP_KINDS,
     CampaignFile,
@@ -59,6 +61,13 @@ def plan_schema() -> dict[str, Any]:
         EventFile,
         CollectFile,
         KeyFile,
+        CrmFile,
+        AuthFile,
+        PagingFile,
+        UpdatedFile,
+        RowMapFile,
+        ColumnFile,
+        ImportMapFile,
         WebhookFile,
         *FORM_MODELS,
         *STEP_KINDS.values(),

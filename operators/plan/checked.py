@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from operators.forms.form import Form
 from operators.language.nodes import Node
+from operators.rows.checked import Column, RowMap
+from schemas.crm import AuthKind, PagingKind
 from schemas.person import ANONYMOUS_ID, EMAIL, USER_ID
 from schemas.plan import CLEANED_TRAITS, BreachAction, CleanKind
 from schemas.webhooks import Esp
@@ -154,12 +156,59 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Paging:
+    """How the next page is asked for: `at` is where in the answer it is told, `parameter` what the next request says it as, in its body or
+    its query."""
+
+    kind: PagingKind
+    at: tuple[str, ...]
+    parameter: str
+    in_body: bool
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """Where a row says since when it is so, and the parameter by which only what has changed is given (None: all is). Of the time before,
+    `overlap_ms` are asked for again."""
+
+    column: Column
+    parameter: str | None
+    in_body: bool
+    overlap_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrmSource:
+    """A system that the edge asks for rows: what a request says, where the rows lie in the answer, and what becomes of them. With `auth` it
+    proves who asks by a secret that the environment has."""
+
+    name: str
+    hubspot: bool
+    url: str
+    method: Literal["GET", "POST"]
+    headers: tuple[tuple[str, str], ...]
+    query: tuple[tuple[str, str], ...]
+    body: Mapping[str, Any] | None
+    auth: AuthKind | None
+    auth_name: str
+    rows: tuple[str, ...]
+    paging: Paging | None
+    updated: Updated | None
+    archived: bool
+    every_ms: int
+    rate: float
+    map: RowMap
+
+
+@dataclass(frozen=True, slots=True)
 class Collect:
     """What the HTTP edge takes, and from whom."""
 
     origins: tuple[str, ...] = ()
     keys: tuple[WriteKey, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    crm: tuple[CrmSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from operators.plan.checked import Collect, WriteKey
+from operators.plan.crm import read_crm
 from operators.plan.webhooks import read_webhooks
 from operators.plan.yaml_tree import Path
 from schemas.collect import WRITE_KEY, KeyFile
@@ -23,7 +24,7 @@ def read_collect(value: Any, topics: Collection[str], find: Find) -> Collect:
     keys = raw.get("keys")
     found = [_key(name, entry or {}, find) for name, entry in keys.items()] if isinstance(keys, dict) else []
     webhooks = read_webhooks(raw.get("webhooks"), topics, find)
-    return Collect(_texts(raw.get("origins")), tuple(key for key in found if key is not None), webhooks)
+    return Collect(_texts(raw.get("origins")), tuple(key for key in found if key is not None), webhooks, read_crm(raw.get("crm"), find))
 
 
 def _key(name: str, entry: Any, find: Find) -> WriteKey | None:

@@ -29,14 +29,14 @@ _ANY_ENCODING_BUT = ("idna", "punycode", "raw_unicode_escape", "undefined", "uni
 
 def read_rows(raw: dict[str, Any], source: str, find: Find) -> RowMap:
     """The map whose shape was looked at before; worth something only where nothing is found."""
-    one = {key: _column(raw.get(key), (key,), find) for key in ID_COLUMNS}
-    if raw and not any(key in raw for key in ID_COLUMNS):
+    one = {key: column_of(raw.get(key), (key,), find) for key in ID_COLUMNS}
+    if not any(key in raw for key in ID_COLUMNS):
         find((), f"a map must name the column of an id: {', '.join(ID_COLUMNS)}; got none")
     event = raw.get("event") if isinstance(raw.get("event"), str) else ""
     fields, other = ("properties", "traits") if event else ("traits", "properties")
     if other in raw:
         find((other,), f"`{other}` must stand {'without' if event else 'with'} `event`; got it {'with' if event else 'without'}")
-    time = _column(raw.get("time"), ("time",), find, time=True)
+    time = column_of(raw.get("time"), ("time",), find, time=True)
     if event and "time" not in raw:
         find(("event",), "rows that are events must have a `time`; got none")
     if event and raw.get("empty") == "clear":
@@ -64,7 +64,9 @@ def read_rows(raw: dict[str, Any], source: str, find: Find) -> RowMap:
 
 def read_import(tree: Tree, find: Find) -> ImportMap:
     """The map of an import."""
-    raw: dict[str, Any] = tree.value if isinstance(tree.value, dict) else {}
+    if not isinstance(tree.value, dict):
+        return ImportMap(RowMap(""))
+    raw: dict[str, Any] = tree.value
     source = raw.get("source") if isinstance(raw.get("source"), str) else ""
     if isinstance(raw.get("source"), str):
         check_source(source or "", ("source",), find)
@@ -100,12 +102,13 @@ def zone_of(name: Any, path: Path, find: Find) -> tzinfo:
 
 def _entries(raw: dict[str, Any], key: str, find: Find) -> Iterator[tuple[tuple[str, ...], Column]]:
     for name, entry in _mapping(raw, key).items():
-        column = _column(entry, (key, name), find)
+        column = column_of(entry, (key, name), find)
         if column is not None:
             yield tuple(name.split(".")), column
 
 
-def _column(entry: Any, path: Path, find: Find, *, time: bool = False) -> Column | None:
+def column_of(entry: Any, path: Path, find: Find, *, time: bool = False) -> Column | None:
+    """A column, as it is read; of a `time` each is one."""
     if isinstance(entry, str):
         return _plain(entry)
     if not isinstance(entry, dict) or not isinstance(entry.get("column"), str):

@@ -54,7 +54,8 @@ def test_a_number_is_read_as_it_was_written(number: float) -> None:
 def test_truth() -> None:
     assert [truth_of(cell) for cell in ("true", " YES ", "1", 1, True, "x")] == [True] * 6
     assert [truth_of(cell) for cell in ("False", "no", "0", 0, False, "off")] == [False] * 6
-    for cell in ("", "maybe", 2, 1.0, None, []):
+    none: list[Any] = ["", "maybe", 2, 1.0, None, []]
+    for cell in none:
         with pytest.raises(ValueError, match="true or false"):
             truth_of(cell)
 
@@ -111,7 +112,8 @@ def test_what_is_no_time(cell: Any, form: str | None) -> None:
 
 def test_texts_and_lists() -> None:
     assert [text_of(cell) for cell in (" a b ", 7, 7.0, "  ")] == ["a b", "7", "7", ""]
-    for cell in (True, 7.5, None, [], {}):
+    none: list[Any] = [True, 7.5, None, [], {}]
+    for cell in none:
         with pytest.raises(ValueError, match="a text"):
             text_of(cell)
     assert (list_of("a, ,b c,", ","), list_of("a,b", ";"), list_of(["x", 1], ",")) == (["a", "b c"], ["a,b"], ["x", 1])
