@@ -15,7 +15,7 @@ from operators.plan.read import read_plan
 from schemas.errors import UnavailableError
 from tests.collecting import edge_of
 from tests.webhook_payloads import AT_MS
-from tests.webhook_peers import CERTIFICATE_URL, MAILGUN_KEYS, POSTMARK_KEY, RESEND_KEYS, TOPIC, Sent, rsa_key, sendgrid_key
+from tests.webhook_peers import CERTIFICATE_URL, MAILGUN_KEYS, POSTMARK_KEY, RESEND_KEYS, TOPIC, Sent, certificate, sendgrid_key
 
 WEBHOOKS: dict[str, Any] = {
     "sendgrid": {"topics": {"10": "news"}},
@@ -53,7 +53,7 @@ class Aws:
     """SNS, as far as it is asked: its certificates by URL; what was confirmed."""
 
     def __init__(self) -> None:
-        self.certificates = {CERTIFICATE_URL: rsa_key(0)[1]}
+        self.certificates = {CERTIFICATE_URL: certificate(0)}
         self.asked: list[str] = []
         self.confirmed: list[str] = []
         self.is_away = False

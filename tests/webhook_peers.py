@@ -80,18 +80,24 @@ distinguished_name = name
 
 
 @cache
-def rsa_key(number: int, first: int = 2025, last: int = 2035, bits: int = 2048) -> tuple[Path, bytes]:
-    """A private key on RSA, and a certificate of it that is valid from the beginning of one year to that of another."""
-    place = folder() / f"rsa-{number}-{first}-{last}-{bits}"
+def rsa_key(number: int, bits: int = 2048) -> Path:
+    """A private key on RSA."""
+    path = folder() / f"rsa-{number}-{bits}.pem"
+    openssl("genrsa", "-out", str(path), str(bits))
+    return path
+
+
+@cache
+def certificate(number: int, first: int = 2025, last: int = 2035, bits: int = 2048) -> bytes:
+    """A certificate of the key, in PEM, that is valid from the beginning of one year to that of another."""
+    place = folder() / f"ca-{number}-{first}-{last}-{bits}"
     place.mkdir()
-    key, request, config = place / "key.pem", place / "request.pem", place / "ca.conf"
+    key, request, config = str(rsa_key(number, bits)), str(place / "request.pem"), place / "ca.conf"
     config.write_text(AUTHORITY.format(place=place))
     (place / "index").touch()
-    named = ("-config", str(config), "-subj", "/CN=sns.amazonaws.com")
-    openssl("req", "-newkey", f"rsa:{bits}", "-nodes", "-keyout", str(key), "-out", str(request), *named)
+    openssl("req", "-new", "-key", key, "-out", request, "-config", str(config), "-subj", "/CN=sns.amazonaws.com")
     valid = ("-startdate", f"{first}0101000000Z", "-enddate", f"{last}0101000000Z")
-    own = ("-selfsign", "-keyfile", str(key), "-in", str(request))
-    return key, openssl("ca", "-batch", "-notext", "-config", str(config), *own, *valid)
+    return openssl("ca", "-batch", "-notext", "-config", str(config), "-selfsign", "-keyfile", key, "-in", request, *valid)
 
 
 def body_of(payload: Any) -> bytes:
@@ -142,7 +148,7 @@ FIELDS = {
 }
 
 
-def ses(payload: Any, at_ms: int, key: int = 0, version: str = "2", **fields: Any) -> Sent:
+def ses(payload: Any, at_ms: int, key: int = 0, version: str = "2", bits: int = 2048, **fields: Any) -> Sent:
     """An envelope of SNS, signed by openssl with RSA."""
     message = payload if isinstance(payload, str) else body_of(payload).decode()
     envelope: dict[str, Any] = {
@@ -160,7 +166,7 @@ def ses(payload: Any, at_ms: int, key: int = 0, version: str = "2", **fields: An
     envelope = {name: value for name, value in envelope.items() if value is not None}
     signed = "".join(f"{name}\n{envelope[name]}\n" for name in FIELDS.get(envelope["Type"], ()) if name in envelope).encode()
     digest = {"1": "-sha1", "2": "-sha256"}.get(version, "-sha512")
-    signature = openssl("dgst", digest, "-sign", str(rsa_key(key)[0]), given=signed)
+    signature = openssl("dgst", digest, "-sign", str(rsa_key(key, bits)), given=signed)
     return Sent({"content-type": "text/plain; charset=UTF-8"}, body_of(envelope | {"Signature": base64.b64encode(signature).decode()}))
 
 

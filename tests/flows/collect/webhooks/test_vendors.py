@@ -19,7 +19,7 @@ from flows.collect.webhooks.scheme import Arrival
 from tests.command import ROOT
 from tests.webhook_hooks import Hooks, plan_of
 from tests.webhook_payloads import AT_MS, CASES
-from tests.webhook_peers import RESEND_KEYS, Sent, resend, rsa_key, sendgrid, sendgrid_key, ses, subscription
+from tests.webhook_peers import RESEND_KEYS, Sent, certificate, resend, sendgrid, sendgrid_key, ses, subscription
 
 MODULES = ROOT / ".cache" / "npm" / "node_modules"
 
@@ -71,7 +71,7 @@ def test_the_library_of_sns_says_the_same() -> None:
     wrong = [Sent({}, each.body.replace(b"EXAMPLE7c", b"EXAMPLE7d")) for each in right[:3]] + [ses(payloads[0], AT_MS, key=1)]
     wrong += [ses(payloads[0], AT_MS, SigningCertURL="https://evil.example/a.pem")]
     expected = [True] * len(right) + [False] * len(wrong)
-    assert by_vendors("ses", right + wrong, certificate=rsa_key(0)[1].decode()) == expected
+    assert by_vendors("ses", right + wrong, certificate=certificate(0).decode()) == expected
     assert by_us("ses", right + wrong) == expected
 
 
