@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format bench kafka kafka-jars npm chromium oracle crash lock clean
+.PHONY: help setup demo test lint format bench kafka kafka-jars npm chromium script oracle crash lock clean
 
 # The first of these that is Python 3.11 or 3.12 and can make a virtual environment; another by `make ... PYTHON=python3.12`.
 USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
@@ -15,6 +15,7 @@ PYTHON_VERSION := $(if $(filter unusable,$(PYTHON_VERSION)),,$(PYTHON_VERSION))
 BIN := .venv/bin
 LIBS := .cache/kafka/libs
 NODE := .cache/npm
+TERSER := --compress passes=3,ecma=2020 --mangle --comments false
 LOCKED := .venv/locked-$(PYTHON_VERSION)
 READY := .venv/ready-$(PYTHON_VERSION)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 $(BIN)/python -m pip --quiet
@@ -82,6 +83,9 @@ $(LIBS)/.complete: deploy/kafka/pom.xml
 	@$(MVN) -f deploy/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory='$(CURDIR)/$(LIBS)' \
 	    >$(LIBS)/mvn.log || { cat $(LIBS)/mvn.log >&2; exit 3; }
 	@touch $@
+
+script: npm ## writes beckon.min.js from beckon.js, in flows/collect
+	@$(NODE)/node_modules/.bin/terser flows/collect/beckon.js $(TERSER) --output flows/collect/beckon.min.js
 
 npm: $(NODE)/.complete
 	@:

@@ -75,6 +75,12 @@ class RunningEdge:
         return self._popen.pid
 
     @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process itself, to be waited with."""
+        assert self._popen is not None
+        return self._popen
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._popen is not None and self._popen.poll() is None

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from flows.collect import pixel
+from flows.collect import pixel, script
 from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.settings import Settings
@@ -32,7 +32,7 @@ class House:
 
 def routes(house: House) -> list[BaseRoute]:
     """The routes of all parts. UsageError where the settings lack what the plan asks for."""
-    return [*pixel.routes(house.edge, house.door), *_webhooks(house), *_forms(house)]
+    return [*pixel.routes(house.edge, house.door), *script.routes(), *_webhooks(house), *_forms(house)]
 
 
 def _webhooks(house: House) -> list[BaseRoute]:

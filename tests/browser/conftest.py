@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.shop import Shop, running_shop
 from tests.browser.site import DESKTOP, Visitor
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
@@ -57,3 +59,10 @@ def visitor(chromium: Browser) -> Iterator[Visitor]:
     for context in made:
         context.close()
     assert heard == []
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A shop with beckon.js, and an edge behind it."""
+    with running_shop(tmp_path) as running:
+        yield running
