@@ -22,6 +22,7 @@ def test_what_was_closed_opens_again() -> None:
 
 def test_a_token_serves_for_its_purpose_and_key_alone() -> None:
     assert SEAL.open(SEAL.close(VISIT), Grant) is None
+    assert SEAL.open(SEAL.close(["a"]), tuple) is None
     assert Seal(b"another key of the forms").open(SEAL.close(VISIT), Visit) is None
 
 
