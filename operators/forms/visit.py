@@ -69,6 +69,7 @@ class Visit:
 def hidden_of(form: Form, query: Mapping[str, str], url: str, referrer: str) -> dict[str, str]:
     """The hidden values of a form, of the parameters of its address and what is known of the page; empty ones are left out.
 
+    >>> from operators.forms.form import Hidden
     >>> form = Form("f", "F", (), hidden=(Hidden("seen", "query", "s", 5, trait=False), Hidden("kind", "value", "lead", 9, trait=True)))
     >>> hidden_of(form, {"s": "laptops", "other": "x"}, "", "")
     {'seen': 'lapto', 'kind': 'lead'}

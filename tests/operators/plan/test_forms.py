@@ -38,7 +38,7 @@ steps:
 def test_a_whole_form() -> None:
     (form,) = read_plan({"plan.yaml": PLAN, "segments.yaml": SEGMENTS, "forms/newsletter.yaml": FORM}).forms
     first = (
-        Field("email", "email", "E-mail", required=True, autocomplete="email"),
+        Field("email", "email", "E-mail", required=True, max_length=254, autocomplete="email"),
         Field("age", "number", "Age", worth=7.0, least=18, most=99.5),
         Field("born", "date", "Born", worth=-2.0, most="today"),
     )
