@@ -171,6 +171,17 @@ def forget_verdicts(ledger: Path, lanes: list[InLane]) -> None:
             opened.erase(names_in(lanes), texts | keys)
 
 
+def forget_answers(data: Path, lanes: list[InLane]) -> None:
+    """Takes out of the memory of forms in the folder of an edge what a person was asked. UnavailableError where there is none."""
+    from flows.collect.forms.memory import FILE, open_memory
+
+    if not (data / FILE).exists():
+        raise UnavailableError(f"there is no {FILE} in {data}; give the --data of `beckon collect`")
+    memory = open_memory(data / FILE)
+    memory.forget(names_in(lanes))
+    memory.close()
+
+
 def _texts(value: Any) -> Iterator[str]:
     """All strings in a JSON value."""
     if isinstance(value, str):

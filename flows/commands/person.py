@@ -56,16 +56,19 @@ def erase(
     ledger: Annotated[
         Path | None, typer.Option(help="The ledger of `beckon verify`.", show_default="verify.sqlite in the state, where that is there")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The --data of `beckon collect`, where the plan has progressive forms.", show_default=False)
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="The folder of the plan; with --kafka its name is that of the topics.")] = None,
     json: Json = False,
 ) -> None:
     """Forget a person: a record goes to the input of the job, which takes everything of the person out of its state.
 
-    What `beckon verify` knows of its addresses is forgotten at once. That cannot be undone. Only keyed hashes of the e-mail addresses stay,
-    so that nobody writes to them again.
+    What `beckon verify` knows of its addresses is forgotten at once, and with --data what forms asked it. That cannot be undone. Only keyed
+    hashes of the e-mail addresses stay, so that nobody writes to them again.
     """
     from flows import logs
-    from flows.person import erasure, forget_verdicts, told
+    from flows.person import erasure, forget_answers, forget_verdicts, told
     from flows.verify.ledger import LEDGER
 
     settings = read_settings()
@@ -75,6 +78,8 @@ def erase(
     if not yes:
         _ask(told(lanes))
     forget_verdicts(ledger or _folder(state) / LEDGER, lanes)
+    if data is not None:
+        forget_answers(data, lanes)
     record = erasure(lanes)
     target = send(record, settings, input, brokers, topic, plan, everywhere=True)
     if json:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flows.collect.forms.memory import open_memory
 from tests.command import beckon, ended, plan_folder, start, until, write_lines
 from tests.crash.stream import Feed, Sent
 from tests.kafka_broker import Broker
@@ -153,6 +154,20 @@ def test_a_running_job_forgets_a_person_and_all_its_files_do(job: Path) -> None:
         file.write(json.dumps(record(40, userId="anna-user")) + "\n")
     run(job)
     assert export(job, "anna-user")["lanes"][0]["events"] == 1
+
+
+def test_what_forms_asked_is_forgotten_while_the_edge_runs(job: Path) -> None:
+    run(job)
+    memory = open_memory(job / "edge" / "forms.sqlite")
+    memory.note([MAIL, "visitor-one"], ["birthday"], 1)
+    memory.note(["user-2"], ["birthday"], 1)
+    erase = ("person", "erase", "anna-user", "--yes", "--input", "events.jsonl", "--data")
+    assert beckon(*erase, "edge", cwd=job).returncode == 0
+    assert (*memory.asked("visitor-one"), *memory.asked(MAIL)) == ()
+    assert memory.asked("user-2") == {"birthday"}
+    memory.close()
+    done = beckon(*erase, "plan", cwd=job)
+    assert (done.returncode, done.stderr) == (3, "beckon: there is no forms.sqlite in plan; give the --data of `beckon collect`\n")
 
 
 def test_a_replay_forgets_too(job: Path) -> None:
