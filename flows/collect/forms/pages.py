@@ -27,6 +27,7 @@ from operators.forms.words import WORDS
 
 VISIT_PARAMETER, MAIL_PARAMETER, CONFIRMED_PARAMETER = "visit", "mail", "confirmed"
 MOST_BODY_BYTES, MOST_VALUES = 262_144, 2_000
+_CONTROLS = dict.fromkeys({*range(32), 127} - {*map(ord, "\t\n\r")})
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -207,12 +208,13 @@ class Pages:
 
 
 async def _sent(request: Request) -> Mapping[str, Sequence[str]]:
-    """The values of a form as browsers send them (application/x-www-form-urlencoded)."""
+    """The values of a form as browsers send them (application/x-www-form-urlencoded), without control characters: HTML has none."""
     body = await read_body(request, MOST_BODY_BYTES)
     try:
-        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_VALUES, errors="strict")
+        sent = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_VALUES, errors="strict")
     except ValueError:
         raise Refusal(400, "what a form sends must be URL-encoded UTF-8") from None
+    return {name: [value.translate(_CONTROLS) for value in values] for name, values in sent.items()}
 
 
 def _first(sent: Mapping[str, Sequence[str]], name: str) -> str:
