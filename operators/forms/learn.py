@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from operators.clean.email import canonical_email
+from operators.forms.form import IDENTIFYING
 from operators.forms.records import LIBRARY
 
 _WITHDRAWN = frozenset({"Consent Withdrawn", "Unsubscribed"})
@@ -31,6 +32,7 @@ def lessons(records: Iterable[Any], fields: frozenset[str]) -> Iterator[Lesson]:
     """
     for record in records:
         kind = record.get("type") if type(record) is dict else None
+        # Whatever was sent comes by here, also what the job rejects.
         if kind == "identify":
             lesson = _identified(record, fields)
         elif kind == "track":
@@ -46,15 +48,18 @@ def _identified(record: dict[str, Any], fields: frozenset[str]) -> Lesson | None
     library = context.get("library") if type(context) is dict else None
     if type(traits) is not dict or (type(library) is dict and library.get("name") == LIBRARY):
         return None
-    known = tuple(sorted(name for name in traits.keys() & fields if traits[name] not in (None, "", [], {})))
-    told = traits.get("email")
+    told = traits.get(IDENTIFYING)
     address = canonical_email(told) if type(told) is str else None
+    empty = {name for name in traits.keys() & fields if traits[name] in (None, "", [], {}) or (name == IDENTIFYING and address is None)}
+    known = tuple(sorted((traits.keys() & fields) - empty))
     ids = (*((address,) if address is not None else ()), *_ids(record))
     return Lesson(ids, known) if known or len(ids) > 1 else None
 
 
 def _tracked(record: dict[str, Any], fields: frozenset[str]) -> Lesson | None:
     event, properties = record.get("event"), record.get("properties")
+    if type(event) is not str:
+        return None
     if event in _WITHDRAWN:
         return Lesson(_ids(record), withdrawn=tuple(_topics(properties)))
     if event == "Consent Given" and type(properties) is dict:
