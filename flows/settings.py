@@ -63,6 +63,7 @@ class Settings(BaseSettings):
         None, description="key of what the forms of `beckon collect` sign, at least 16 characters; else a file in its --data has it"
     )
     write_keys: SecretStr | None = Field(None, description="the write keys of servers for `beckon collect`: name=key,name=key; never shown")
+    crm_keys: SecretStr | None = Field(None, description="keys of CRMs by name, such as hubspot=...,erp=...; never shown")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is logged")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else one JSON object a line")
 
@@ -74,12 +75,17 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def crm_secrets(self) -> dict[str, SecretStr]:
+        """The keys of CRMs by name, which they choose; UsageError where they are not written as they must be."""
+        return named_secrets("CRM_KEYS", self.crm_keys, 1)
+
+    @property
     def server_keys(self) -> dict[str, SecretStr]:
         """The write keys of servers by name; UsageError where they are not written as they must be."""
         return named_secrets("WRITE_KEYS", self.write_keys)
 
 
-def named_secrets(variable: str, told: SecretStr | None) -> dict[str, SecretStr]:
+def named_secrets(variable: str, told: SecretStr | None, least: int = LEAST_KEY) -> dict[str, SecretStr]:
     """The secrets of a variable that has several, by name; UsageError where they are not written as they must be.
 
     >>> named_secrets("WRITE_KEYS", SecretStr("erp=0123456789abcdef, web=fedcba9876543210")).keys()
@@ -88,8 +94,8 @@ def named_secrets(variable: str, told: SecretStr | None) -> dict[str, SecretStr]
     found: dict[str, SecretStr] = {}
     for part in filter(None, (told.get_secret_value() if told else "").split(",")):
         name, _, secret = part.strip().partition("=")
-        if not name or len(secret) < LEAST_KEY:
-            raise UsageError(f"{PREFIX}{variable} must be like 'name=secret,name=secret', each secret of {LEAST_KEY} characters or more")
+        if not name or len(secret) < least:
+            raise UsageError(f"{PREFIX}{variable} must be like 'name=secret,name=secret', each secret of {least} characters or more")
         found[name] = SecretStr(secret)
     return found
 

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 MOST = 100_000
 """So many buckets are kept: those that were used last. An older one is most often full again."""
+_ROUNDING = 1e-6
+"""Seconds and rates are binary fractions: who waited as long as was told is not sent away for that."""
 
 
 class Buckets:
@@ -31,7 +33,7 @@ class Buckets:
         tokens, at = self._buckets.pop(name, (float(burst), now_ms))
         # A clock that is set back gives nothing.
         tokens = min(tokens + max(now_ms - at, 0) * rate / 1000, float(burst))
-        allowed = tokens >= 1
+        allowed = tokens >= 1 - _ROUNDING
         self._buckets[name] = (tokens - number if allowed else tokens, now_ms)
         if len(self._buckets) > self._most:
             self._buckets.popitem(last=False)

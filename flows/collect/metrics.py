@@ -11,6 +11,8 @@ CollectMetric = Literal[
     "beckon_collect_events",
     "beckon_collect_rejected",
     "beckon_collect_webhooks",
+    "beckon_collect_crm",
+    "beckon_collect_crm_failing",
     "beckon_collect_seconds",
     "beckon_collect_waiting_bytes",
 ]
@@ -24,6 +26,8 @@ COLLECT_METRICS: dict[CollectMetric, Metric] = {
     "beckon_collect_webhooks": Metric(
         "counter", "what webhooks told: taken, known already, ignored, or refused with the request", ("webhook", "outcome")
     ),
+    "beckon_collect_crm": Metric("counter", "rows of CRMs: events, known already, skipped, or rejected", ("crm", "outcome")),
+    "beckon_collect_crm_failing": Metric("gauge", "1 while a CRM cannot be read", ("crm",)),
     "beckon_collect_seconds": Metric("histogram", "time from an event's receipt until the log has it", ()),
     "beckon_collect_waiting_bytes": Metric("gauge", "what was taken and is not in the log yet", ()),
 }

@@ -32,6 +32,7 @@ class House:
 
 def routes(house: House) -> list[BaseRoute]:
     """The routes of all parts. UsageError where the settings lack what the plan asks for."""
+    _check_crm(house)
     return [*pixel.routes(house.edge, house.door), *script.routes(), *_webhooks(house), *_forms(house)]
 
 
@@ -55,7 +56,22 @@ def _forms(house: House) -> list[BaseRoute]:
 
 def tasks(house: House) -> list[Coroutine[Any, Any, None]]:
     """What goes on beside the requests, until it is cancelled."""
-    return []
+    return _crm(house)
+
+
+def _check_crm(house: House) -> None:
+    if house.edge.plan.collect.crm:
+        from flows.collect.crm.pullers import check_keys
+
+        check_keys(house.edge, house.settings)
+
+
+def _crm(house: House) -> list[Coroutine[Any, Any, None]]:
+    if not house.edge.plan.collect.crm:
+        return []
+    from flows.collect.crm.pullers import pullers
+
+    return pullers(house.edge, house.settings, house.data)
 
 
 def alongside(house: House) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

@@ -63,7 +63,7 @@ def csv(
     Where rows are rejected, the others are imported, and the command ends with 1. The same row makes the same event, so a file can be
     imported again.
     """
-    _import("csv", file, map, output, _target(read_settings(), input, kafka, topic, plan), rejects, at, dry_run=dry_run, json=json)
+    _import("csv", file, map, output, target_for(read_settings(), input, kafka, topic, plan), rejects, at, dry_run=dry_run, json=json)
 
 
 def jsonl(
@@ -80,10 +80,10 @@ def jsonl(
     json: Json = False,
 ) -> None:
     """Turn a file with a JSON object in each line into events, as `beckon import csv` does with rows."""
-    _import("jsonl", file, map, output, _target(read_settings(), input, kafka, topic, plan), rejects, at, dry_run=dry_run, json=json)
+    _import("jsonl", file, map, output, target_for(read_settings(), input, kafka, topic, plan), rejects, at, dry_run=dry_run, json=json)
 
 
-def _target(settings: Settings, input: Path | None, kafka: str | None, topic: str | None, plan: Path | None) -> Target | None:
+def target_for(settings: Settings, input: Path | None, kafka: str | None, topic: str | None, plan: Path | None) -> Target | None:
     """The input of a job; None where none is asked for."""
     from flows.verify.target import target_of
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import import_table
+from flows.commands import import_crm, import_table
 from flows.commands.console import Json, err, say, write_json
 from flows.settings import read_settings
 from flows.stop import install_signal_handlers, stop
@@ -25,6 +25,7 @@ def _examples(*examples: str) -> str:
 
 imports.command("csv", epilog=_examples(*import_table.CSV_EXAMPLES))(import_table.csv)
 imports.command("jsonl", epilog=_examples(import_table.JSONL_EXAMPLE))(import_table.jsonl)
+imports.command("crm", epilog=_examples(import_crm.EXAMPLE))(import_crm.crm)
 
 
 @imports.command(epilog=_examples(EXAMPLE))

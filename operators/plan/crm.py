@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from operators.language.durations import parse_duration, shortened
 from operators.plan.checked import CrmSource, Paging, Updated
@@ -19,7 +18,10 @@ Find = Callable[[Path, str], None]
 """Notes what must be otherwise at a place of the file."""
 
 LEAST_EVERY_MS = 10_000
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_URL = re.compile(
+    r"(?:https://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])|http://(?:127\.0\.0\.1|localhost|\[::1\]))(?::[0-9]{1,5})?(?:[/?][^\s#]*)?"
+)
+"""In the clear only within the machine."""
 _JSON_ALONE = ("method", "headers", "query", "body", "auth", "rows", "paging", "updated")
 """What HubSpot has a way of its own for."""
 _SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
@@ -113,15 +115,10 @@ def _url(url: Any, find: Find) -> str:
     if not isinstance(url, str):
         find((), "`url` must be there; got none")
         return ""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or (parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK)):
-        find(("url",), f"`url` must begin with https:// and a host, so that nobody reads along; got {shortened(url.partition('?')[0])}")
-    elif "@" in parts.netloc:
+    if "@" in url.partition("://")[2].partition("/")[0]:
         find(("url",), "a password must be in the environment, in BECKON_CRM_KEYS, and `auth` be basic; got it in the URL")
+    elif not _URL.fullmatch(url):
+        find(("url",), f"`url` must begin with https:// and a host, so that nobody reads along; got {shortened(url.partition('?')[0])}")
     return url
 
 

@@ -74,7 +74,8 @@ def examples(command: tuple[str, ...], cwd: Path) -> list[str]:
 def checkout(tmp_path: Path) -> Path:
     """What an example finds where it is tried: the example plan, some events, and the state of a run over them."""
     shutil.copytree(SHOP, tmp_path / "deploy" / "shop")
-    shutil.copytree(SHOP.parent / "imports", tmp_path / "deploy" / "imports")
+    for folder in ("imports", "crm"):
+        shutil.copytree(SHOP.parent / folder, tmp_path / "deploy" / folder)
     with (tmp_path / "deploy" / "shop" / "plan.yaml").open("a", encoding="utf-8") as plan:
         plan.write("duplicate_persons: review\n")
     write_lines(tmp_path / "events.jsonl", EVENTS)
@@ -131,6 +132,7 @@ def test_the_commands_are_these() -> None:
         "verify",
         "person export",
         "person erase",
+        "import crm",
         "import csv",
         "import ecom",
         "import jsonl",

@@ -1,0 +1,1 @@
+"""Rows of CRMs and other systems, asked for from time to time."""

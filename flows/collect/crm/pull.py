@@ -1,0 +1,186 @@
+"""`Pull`: one pass over the pages of a source: what has changed since the last one becomes events.
+
+*Guarantees*: how far a source was read is noted only when the log has the rows. After a crash a pass goes on at the page at which it
+was: rows may come again, with the same messageId. A pass that is over has seen all that had changed when it began, and the next one asks
+for some time before that again, since rows can show late.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from msgspec.structs import replace
+
+from flows.collect.crm.ask import Answer, Ask, Asking, Failed, Why
+from flows.collect.crm.patience import Patience
+from flows.collect.crm.progress import ProgressFile, Standing
+from flows.collect.crm.walk import Position, Walk, WrongAnswerError
+from operators.plan.checked import CrmSource
+from operators.rows.event import Row, RowReject, event_of
+
+MOST_RECENT = 5_000
+"""So many messageIds are kept of rows that will come again."""
+
+Put = Callable[[Sequence[dict[str, Any]]], Awaitable[None]]
+"""Puts records into the log: durable on return."""
+Rejecting = Callable[[Row, int, RowReject], None]
+"""Told of each row that makes no event, with its number in the pass."""
+
+
+class PullError(Exception):
+    """A pass cannot go on, for a reason; it goes on at its page the next time."""
+
+    def __init__(self, why: Why, words: str) -> None:
+        super().__init__(words)
+        self.why = why
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What a pass did: pages, rows, and what became of these: events, those that the log has already, skipped, and rejected by reason."""
+
+    pages: int = 0
+    rows: int = 0
+    events: int = 0
+    known: int = 0
+    skipped: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a pass needs of the world: the wall clock in ms, a wait in seconds, a chance in [0, 1), and whether to end."""
+
+    clock: Callable[[], int]
+    sleep: Callable[[float], Awaitable[None]]
+    chance: Callable[[], float]
+    halted: Callable[[], bool]
+
+
+class Pull:
+    """A pass over a source. Where `progress` is None nothing is noted, and all that there is is read."""
+
+    def __init__(
+        self,
+        source: CrmSource,
+        walk: Walk,
+        http: Asking,
+        progress: ProgressFile | None,
+        put: Put,
+        world: World,
+        patience: Patience = Patience(),
+        rejecting: Rejecting = lambda *_: None,
+    ) -> None:
+        self._source, self._walk, self._http, self._progress, self._put = source, walk, http, progress, put
+        self._world, self._patience, self._rejecting = world, patience, rejecting
+        self._of = hashlib.sha256(f"{source.hubspot} {source.url}".encode()).hexdigest()[:16]
+        self._next_ms = 0.0
+        self._recent: set[str] = set()
+        self._fresh: dict[str, int] = {}
+        self.done = Pulled()
+
+    async def run(self, seen: Callable[[Pulled], None] = lambda _: None, *, anew: bool = False) -> Pulled:
+        """Goes over all pages, from where the last pass ended or broke off, with `anew` from the beginning. PullError where it cannot."""
+        self.done, self._fresh = Pulled(), {}
+        standing = Standing(self._of) if self._progress is None or anew else self._progress.load(self._of)
+        self._recent = set(standing.recent)
+        resumed = standing.position is not None
+        position: Position | None = standing.position or self._walk.begin(standing.since_ms)
+        before = b""
+        while position is not None and not self._world.halted():
+            answer = await self._answer(self._walk.ask(position))
+            if isinstance(answer, Failed):
+                if resumed and answer.why == "wrong":
+                    # What led on from page to page may hold for a while alone.
+                    resumed, position = False, self._walk.begin(standing.since_ms)
+                    continue
+                raise PullError(answer.why, answer.words)
+            resumed = False
+            position, before, standing = await self._page(position, answer, before, standing)
+            seen(self.done)
+        return self.done
+
+    async def _page(self, position: Position, answer: Answer, before: bytes, standing: Standing) -> tuple[Position | None, bytes, Standing]:
+        try:
+            rows = self._walk.rows(position, answer)
+            following = self._walk.follow(position, answer, rows)
+        except WrongAnswerError as error:
+            raise PullError("wrong", str(error)) from None
+        print_of = hashlib.sha256(orjson.dumps(answer.value)).digest()
+        if following is not None and print_of == before:
+            raise PullError("wrong", "the same page came again; is its paging another one?")
+        began_ms = standing.began_ms
+        if began_ms is None:
+            began_ms = answer.at_ms if answer.at_ms is not None else self._world.clock()
+        await self._take(rows)
+        high_ms = max([each for each in (standing.high_ms, *map(self._walk.changed_ms, rows)) if each is not None], default=None)
+        standing = replace(standing, position=following, began_ms=began_ms, high_ms=high_ms)
+        if following is None:
+            standing = self._ended(standing)
+        if self._progress is not None:
+            self._progress.save(standing)
+        return following, print_of, standing
+
+    async def _take(self, rows: Sequence[Row]) -> None:
+        """Puts what is new of a page into the log."""
+        records = []
+        self.done.pages += 1
+        for row in rows:
+            self.done.rows += 1
+            made = event_of(row, self._source.map, None)
+            if made is None:
+                self.done.skipped += 1
+            elif isinstance(made, RowReject):
+                self.done.rejected[made.reason] += 1
+                self._rejecting(row, self.done.rows, made)
+            else:
+                message_id = made.record["messageId"]
+                changed_ms = self._walk.changed_ms(row)
+                if changed_ms is not None:
+                    self._fresh[message_id] = changed_ms
+                if message_id in self._recent:
+                    self.done.known += 1
+                else:
+                    records.append(made.record)
+        if records:
+            await self._put(records)
+            self.done.events += len(records)
+        if len(self._fresh) > 2 * MOST_RECENT:
+            self._fresh = dict(sorted(self._fresh.items(), key=lambda each: each[1])[-MOST_RECENT:])
+
+    def _ended(self, standing: Standing) -> Standing:
+        """The standing behind a pass: the next one asks from the latest change on that was seen, or from when this one began where that is
+        earlier, as what changed meanwhile may have been missed; less the overlap."""
+        reached = [each for each in (standing.high_ms, standing.began_ms) if each is not None]
+        since_ms = standing.since_ms if standing.high_ms is None else max(min(reached) - self._walk.overlap_ms, 0)
+        if since_ms is not None and standing.since_ms is not None:
+            since_ms = max(since_ms, standing.since_ms)
+        recent = [each for each, changed_ms in self._fresh.items() if since_ms is not None and changed_ms >= since_ms]
+        return Standing(standing.of, since_ms, recent=recent[-MOST_RECENT:])
+
+    async def _answer(self, ask: Ask) -> Answer | Failed:
+        """Asks until there is an answer, or no hope of one."""
+        failures = 0
+        while True:
+            await self._pace()
+            answer = await self._http.ask(ask)
+            if isinstance(answer, Answer) or answer.why != "again":
+                return answer
+            failures += 1
+            if failures >= self._patience.tries or self._world.halted():
+                return answer
+            await self._world.sleep(self._patience.wait_s(failures, answer.after_s, self._world.chance()))
+
+    async def _pace(self) -> None:
+        """Waits until the rate allows the next request."""
+        now, between_ms = self._world.clock(), 1000 / self._source.rate
+        # A wall clock can be set back.
+        wait_ms = self._next_ms - now if self._next_ms - now <= between_ms else 0.0
+        if wait_ms > 0:
+            await self._world.sleep(wait_ms / 1000)
+        self._next_ms = now + max(wait_ms, 0.0) + between_ms
