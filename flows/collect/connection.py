@@ -6,6 +6,7 @@ uvicorn has none of these (0.54): headers could come for ever, byte by byte or w
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +17,8 @@ MAX_HEAD_BYTES = 64 * 1024
 """So long can the head of a request be: its line and its headers."""
 MOST_CONNECTIONS = 4_000
 """So many at once; a further one is told to come again."""
+
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -49,6 +52,8 @@ class Connection(HttpToolsProtocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
+            if b"pgrade:" in data:
+                data = without_upgrade(data)
         super().data_received(data)
         # What is left of the data after the head is body, and bounded by the size of what is read at once.
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -87,3 +92,14 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, answer: bytes) -> None:
         self.transport.write(answer)
         self.transport.close()
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The beginning of a request without a wish for another protocol, which a server may pass over (RFC 9110, 7.8). Java's HttpClient
+    wishes for HTTP/2 with each call, and uvicorn drops the body that comes with a wish.
+
+    >>> without_upgrade(b"POST / HTTP/1.1\\r\\nUpgrade: h2c\\r\\nHost: e\\r\\n\\r\\nUpgrade: 1")
+    b'POST / HTTP/1.1\\r\\nHost: e\\r\\n\\r\\nUpgrade: 1'
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"", head) + end + rest

@@ -239,7 +239,7 @@ def headers(rng: random.Random) -> tuple[bytes, Then]:
         {"X-Null": "a\x00b"}, {"X y": "z"},
         {"": "z"}, {"X-Bytes": "\udcff\udcfe"}, {"Host": ""}, {"Host": "a\r\nHost: b"}, {"Expect": "100-continue"}, {"Expect": "a-cake"},
         {"Upgrade": "websocket"},
-        {"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABkAAQAAP__"},
+        {"Upgrade": "h2c", "Connection": "close, Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABkAAQAAP__"},
         {"Content-Type": "multipart/form-data"},
         {"Content-Type": "application/json; charset=utf-16"}, {"Content-Type": ""}, {"X-Forwarded-For": "127.0.0.1, " * 500},
         {"Forwarded": "for=\"[::1]\""},

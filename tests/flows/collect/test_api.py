@@ -242,6 +242,8 @@ TAKEN: list[Any] = [
     pytest.param({"Content-Type": "text/plain"}, lambda body: body, id="text-as-a-beacon-sends"),
     pytest.param({"Content-Type": "application/json; charset=utf-8"}, lambda body: body, id="charset"),
     pytest.param({"X-Retry-Count": "3"}, lambda body: body, id="a-retry"),
+    pytest.param({"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABk"}, lambda body: body, id="java"),
+    pytest.param({"Transfer-Encoding": "chunked"}, lambda body: b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), id="chunked"),
     pytest.param({}, lambda body: b" \n" + body + b"\n ", id="white-space"),
     pytest.param({}, lambda body: body + b" " * (LARGE - len(body)), id="exactly-as-large-as-may-be"),
 ]

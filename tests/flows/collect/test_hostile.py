@@ -20,7 +20,7 @@ from typing import Self
 from operators.decode import decode
 from schemas.output import Reject
 from tests.bench.measure import memory_kb
-from tests.command import beckon
+from tests.command import beckon, lines
 from tests.edge import BACKEND, PATIENCE_S, RunningEdge, running_edge
 from tests.flows.collect.hostile import MARK, Attack, attack, call
 
@@ -164,7 +164,7 @@ def applied(edge: RunningEdge, folder: Path, honest: list[str]) -> None:
     """The job takes the log, whatever is in it."""
     done = beckon("run", "--plan", edge.plan, "--input", edge.log, "--output", folder / "out", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
-    rejects = [json.loads(line) for line in (folder / "out" / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
+    rejects = [json.loads(line) for line in lines(folder / "out", "rejects")]
     assert not [each for each in rejects if '"messageId": "honest' in json.dumps(each)]
     assert len(honest)
 
@@ -186,7 +186,7 @@ def test_the_edge_tells_of_the_same_rejects_as_the_job(tmp_path: Path) -> None:
     assert told == found
     done = beckon("run", "--plan", edge.plan, "--input", edge.log, "--output", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    rejects = [json.loads(line)["data"] for line in (tmp_path / "out" / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
+    rejects = [json.loads(line)["data"] for line in lines(tmp_path / "out", "rejects")]
     # Which ids stand for nobody the plan says, and the job that has read it.
     assert [(each["source"]["offset"], each["reason"]) for each in rejects if each["reason"] != "blocked_id"] == told
     assert len(told) > sent // 4
