@@ -43,6 +43,7 @@ class Sender(threading.Thread):
         while not self.over.is_set():
             size = self.size if len(self.answered) % 2 else 1
             self._until_taken([self._view(number) for number in itertools.islice(numbers, size)])
+        self._hang_up()
 
     def _view(self, number: int) -> dict[str, Any]:
         return {"type": "track", "event": "Product Viewed", "messageId": f"{self.person}-{number}", "userId": self.person}
@@ -63,11 +64,16 @@ class Sender(threading.Thread):
         except (OSError, http.client.HTTPException):
             # It was killed, or is not there yet.
             self.statuses[0] += 1
-            self._link = None
+            self._hang_up()
             return False
         self.statuses[answer.status] += 1
         self.without_hint += answer.status in (429, 503) and not answer.headers.get("Retry-After", "").isdigit()
         return answer.status == 200 and "rejected" not in json.loads(told)
+
+    def _hang_up(self) -> None:
+        if self._link is not None:
+            self._link.close()
+        self._link = None
 
 
 @contextmanager
