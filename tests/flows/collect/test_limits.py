@@ -6,7 +6,7 @@ import json
 import socket
 from pathlib import Path
 
-from tests.edge import BACKEND, ORIGIN, WEB, basic, running_edge
+from tests.edge import BACKEND, ORIGIN, WEB, RunningEdge, basic, edge_plan, running_edge
 
 EVENT = {"type": "track", "userId": "u1", "event": "Product Viewed"}
 
@@ -62,3 +62,24 @@ def test_what_was_asked_before_it_stops_is_answered(tmp_path: Path) -> None:
         assert (len(edge.lines()) >= 1) if taken else answer == b""
         edge.start()
         assert edge.post("/v1/track", EVENT).status == 200
+
+
+def test_a_folder_that_takes_no_more_is_told_to_the_sender_and_keeps_what_it_took(tmp_path: Path) -> None:
+    plan, taken = edge_plan(tmp_path / "plan"), 0
+    with RunningEdge(plan, tmp_path) as edge:
+        assert edge.stop() == 0
+        # A file of so many bytes grows no more, as on a disk that is full.
+        edge.start("prlimit", "--fsize=20000")
+        while (answer := edge.post("/v1/track", {**EVENT, "messageId": f"m{taken}"})).status == 200:
+            taken += 1
+        assert answer.status == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.json["success"] is False
+        assert edge.post("/v1/track", EVENT).status == 503
+        assert edge.stop() == 0
+        edge.start()
+        assert edge.post("/v1/track", {**EVENT, "messageId": "after"}).status == 200
+        assert edge.stop() == 0
+    whole = [json.loads(line)["messageId"] for line in edge.lines() if line.endswith(b"}")]
+    assert [*(f"m{number}" for number in range(taken)), "after"] == [id for id in whole if id in {"after"} or int(id[1:]) < taken]
+    assert "Traceback" not in edge.said, edge.said
