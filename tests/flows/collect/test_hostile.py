@@ -180,9 +180,9 @@ def test_the_edge_tells_of_the_same_rejects_as_the_job(tmp_path: Path) -> None:
             assert answer.status == 200, (answer, items)
             told += [(sent + each["index"], each["reason"]) for each in answer.json.get("rejected", ())]
             sent += len(items)
-        lines = edge.lines()
-    assert len(lines) == sent
-    found = [(place, event.reason) for place, event in enumerate(map(decode, lines)) if isinstance(event, Reject)]
+        logged = edge.lines()
+    assert len(logged) == sent
+    found = [(place, event.reason) for place, event in enumerate(map(decode, logged)) if isinstance(event, Reject)]
     assert told == found
     done = beckon("run", "--plan", edge.plan, "--input", edge.log, "--output", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
