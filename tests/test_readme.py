@@ -29,16 +29,19 @@ import pytest
 import typer
 
 from flows.cli import app
+from flows.collect.metrics import COLLECT_METRICS
+from flows.meters import Metric
 from flows.metrics import METRICS
 from flows.settings import PREFIX, Settings
 from flows.verify.verdict import REASONS
 from operators.language.calls import CALLS
 from operators.language.calls.events import FILTERS
 from operators.language.nodes import CallRow, Parameter
+from schemas.forms import FIELD_KINDS, KEYS_OF
 from schemas.output import DECISION_REASONS, REJECT_REASONS
 from schemas.plan import BREACH_ACTIONS, CLEAN_KINDS, CLEANED_TRAITS
 from tests.command import ROOT, WAIT_S, beckon, ended, environment, lines, outputs, until
-from tests.kafka_broker import Broker
+from tests.kafka_broker import Broker, free_ports
 
 README = ROOT / "README.md"
 BROKER = "localhost:9092"
@@ -140,13 +143,21 @@ def described(name: str) -> str:
     return (field.description or "") + (f" ({', '.join(f'`{value}`' for value in dict.fromkeys(values))})" if values else "")
 
 
-def metrics_table() -> str:
+def metrics_table(metrics: Mapping[Any, Metric]) -> str:
     """The metrics, by what they are and the labels they have."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for name, metric in METRICS.items():
+    for name, metric in metrics.items():
         groups.setdefault((metric.kind, metric.labels), []).append(f"`{name}{'_total' if metric.kind == 'counter' else ''}`")
     rows = [(kind, ", ".join(f"`{label}`" for label in labels), ", ".join(names)) for (kind, labels), names in groups.items()]
     return table(("kind", "labels", "metrics"), *rows)
+
+
+def fields_table() -> str:
+    """The kinds of fields of forms."""
+    rows = (
+        (f"`{kind}`", text, ", ".join(f"`{key}`" for key, kinds in KEYS_OF.items() if kind in kinds)) for kind, text in FIELD_KINDS.items()
+    )
+    return table(("kind", "asks for", "further keys"), *rows)
 
 
 def reasons_table(reasons: Mapping[Any, str]) -> str:
@@ -175,7 +186,9 @@ def breaches_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
-    "metrics": metrics_table,
+    "metrics": lambda: metrics_table(METRICS),
+    "collect-metrics": lambda: metrics_table(COLLECT_METRICS),
+    "fields": fields_table,
     "calls": calls_table,
     "decisions": lambda: reasons_table(DECISION_REASONS),
     "rejects": lambda: reasons_table(REJECT_REASONS),
@@ -221,7 +234,10 @@ TRIED = (
     "Rights",
     "Identity",
     "Consent and suppression",
+    "Collecting",
 )
+PORTS = ("8080", "8081")
+"""The ports that the page has an edge listen at; in the tests there are free ones in their places."""
 ON_KAFKA = "On Kafka"
 
 
@@ -242,10 +258,11 @@ def shell_environment() -> dict[str, str]:
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     """The blocks about the first plan, run one after the other."""
     folder, printed = tmp_path_factory.mktemp("readme"), {}
+    free = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     for block in blocks("sh"):
         if block.section in TRIED and not is_setup(block):
             done = subprocess.run(
-                ["bash", "-euc", block.text],
+                ["bash", "-euc", replaced(block.text, free)],
                 cwd=folder,
                 env=shell_environment(),
                 stdout=subprocess.PIPE,
@@ -253,9 +270,14 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
                 timeout=WAIT_S,
                 check=False,
             )
-            printed[block.line] = done.stdout.decode()
+            printed[block.line] = replaced(done.stdout.decode(), {port: name for name, port in free.items()})
             assert done.returncode == 0, (block, printed[block.line])
     return Tried(folder, printed)
+
+
+def replaced(text: str, names: Mapping[str, str]) -> str:
+    """The text with other names in the places of these."""
+    return re.sub("|".join(names), lambda found: names[found[0]], text)
 
 
 def test_the_first_plan_prints_what_the_page_says(tried: Tried) -> None:
