@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -109,8 +110,11 @@ def test_what_is_not_in_earnest_is_sent_away_in_words(edge: RunningEdge) -> None
 
 def test_who_forges_too_often_is_sent_away_and_a_service_is_never_held_up(edge: RunningEdge) -> None:
     forged = Sent({}, body_of([sg("open")]))
-    statuses = [post(edge, "sendgrid", forged).status for _ in range(OPEN_BURST + 50)]
-    assert {401, 429} == set(statuses)
+    # On a slow machine the bucket fills a little in between.
+    statuses = iter(lambda: post(edge, "sendgrid", forged).status, 429)
+    before = list(itertools.islice(statuses, 20 * OPEN_BURST))
+    assert {401} == set(before)
+    assert OPEN_BURST <= len(before) < 20 * OPEN_BURST
     for number in range(20):
         assert post(edge, "postmark", postmark(pm("Open", Recipient=ANNA, ReceivedAt=f"2026-02-27T13:46:{number:02}Z"))).status == 200
     assert len(edge.lines()) == 20
