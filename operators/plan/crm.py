@@ -9,7 +9,7 @@ from typing import Any
 from operators.language.durations import parse_duration, shortened
 from operators.plan.checked import CrmSource, Paging, Updated
 from operators.plan.yaml_tree import Path
-from operators.rows.checked import Column
+from operators.rows.checked import Column, RowMap
 from operators.rows.read import check_source, column_of, read_rows
 from schemas.crm import DEFAULT_EVERY, DEFAULT_OVERLAP, HUBSPOT_URL, CrmFile
 from schemas.plan import NAME
@@ -73,12 +73,20 @@ def _source(name: str, entry: dict[str, Any], find: Find) -> CrmSource:
         archived=entry.get("archived") is True,
         every_ms=_duration(entry.get("every", DEFAULT_EVERY), ("every",), LEAST_EVERY_MS, find),
         rate=entry.get("rate", _DEFAULTS["rate"]),
-        map=read_rows(
-            _timed(entry, hubspot=hubspot, find=find),
-            source if isinstance(source, str) else name,
-            _within(("map",), find),
-        ),
+        map=_map(entry, source if isinstance(source, str) else name, find, hubspot=hubspot),
     )
+
+
+def _map(entry: dict[str, Any], source: str, find: Find, *, hubspot: bool) -> RowMap:
+    raw = _mapping(entry, "map")
+    timed = _timed(entry, hubspot=hubspot, find=find)
+
+    def find_in_map(path: Path, text: str) -> None:
+        # A time that was put in is looked at where it is written.
+        if "time" in raw or path[:1] != ("time",):
+            find(("map", *path), text)
+
+    return read_rows(timed, source, find_in_map)
 
 
 def _timed(entry: dict[str, Any], *, hubspot: bool, find: Find) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Reading:
 
         async def run() -> Pulled:
             with closing(ProgressFile(self.folder, "hubspot")) as progress:
-                async with JsonHttp({}, "bearer", "", SecretStr(key), 2.0) as http:
+                async with JsonHttp({}, "bearer", "", SecretStr(key)) as http:
                     world = World(lambda: self.hubspot.now_ms, sleep, lambda: 0.0, halted)
                     return await Pull(self.source, HubspotWalk(self.source), http, progress, put, world).run()
 
