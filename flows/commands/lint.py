@@ -41,7 +41,7 @@ def lint(
         write_json(told | ({"costs": list(map(cost_record, table))} if costs else {}))
         return
     parts = [numbered(len(checked.segments), "segment"), numbered(len(checked.campaigns), "campaign")]
-    parts += [numbered(len(cases), "case")] if cases else []
+    parts += [numbered(len(each), word) for each, word in ((checked.forms, "form"), (cases, "case")) if each]
     write(f"{plan}: no findings in {', '.join(parts[:-1])} and {parts[-1]}")
     for line in (*notes, *cost_lines(table)):
         write(str(line))

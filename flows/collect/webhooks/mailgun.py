@@ -43,6 +43,8 @@ EVENTS: dict[str, Name] = {
 }
 """What each event becomes. A failure that is not permanent is none yet: Mailgun tries again."""
 
+WINDOW_MS = 9 * 60 * 60_000
+"""As long as Mailgun tries again, which is 8 hours and 5 minutes, and some more: it does not say that it signs anew what it sends again."""
 TOLD_BEFORE = frozenset({"suppress-unsubscribe", "suppress-complaint"})
 """Reasons for which Mailgun did not even try, and of which it told when they came up."""
 NOT_THE_MAILBOX = frozenset({"old", "espblock", "generic-soft"})
@@ -117,4 +119,4 @@ def _bounce_type(event: dict[str, Any], status: dict[str, Any]) -> str:
     return "soft" if told == "soft" or (told != "hard" and kind_of(event.get("reason")) in NOT_THE_MAILBOX) else "hard"
 
 
-SCHEME = Scheme("mailgun", key_of, verify, read, words="the HTTP webhook signing key")
+SCHEME = Scheme("mailgun", key_of, verify, read, window_ms=WINDOW_MS, words="the HTTP webhook signing key")
