@@ -169,14 +169,14 @@ def sample(record: dict[str, Any]) -> Sample:
         record["time"],
         data["template"],
         occasion,
-        {name: _shown(value) for name, value in values.items()},
+        {name: shown(value) for name, value in values.items()},
     )
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value for people.
 
-    >>> _shown(True), _shown(None), _shown(1234), _shown("30m")
+    >>> shown(True), shown(None), shown(1234), shown("30m")
     ('yes', 'none', '1,234', '30m')
     """
     if value is None:
