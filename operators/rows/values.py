@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from operators.clean.dates import iso_date
@@ -154,7 +155,16 @@ def _since_1970(cell: Any, form: str) -> int | None:
 
 def _written(cell: Any, form: str, zone: tzinfo) -> int | None:
     try:
-        found = datetime.strptime(text_of(cell), form)  # noqa: DTZ007 - the zone is that of the map
+        return _parsed(text_of(cell), form, zone)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(text: str, form: str, zone: tzinfo) -> int | None:
+    """Rows repeat their dates, and strptime is slow."""
+    try:
+        found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone is that of the map
         return _ms(found if found.tzinfo is not None else found.replace(tzinfo=zone))
     except (ValueError, OverflowError):
         return None
