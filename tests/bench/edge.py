@@ -1,9 +1,9 @@
 """The HTTP edge into Kafka: the edge alone on one core, broker and load on the other.
 
 Batches of 100 and single events as fast as they are answered; the time of a batch at half the rate that is asked for and at half the rate
-that was reached; memory over all events of a run. Beside it, in the same rounds, what the parts cost that it is made of (edge_floor.py): a
-bare server, and a bare producer. A program that does both and nothing else would have their times added: `by floor` is the edge's rate by
-that one's. All events that were answered must be on the topic.
+that was reached; memory over all events of a run. Beside it, in the same rounds, what the parts cost that it is made of (edge_floor.py):
+a bare server, and a bare producer. `by_floor` is the edge's CPU time for an event by that of the two together. All events that were
+answered must be on the topic.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -87,23 +86,21 @@ class Round:
 
     def run(self, batches: Sequence[bytes], singles: Sequence[bytes]) -> dict[str, float]:
         """The figures of this round; BenchError where events are missing on the topic."""
-        served, served_singles = self._server(batches, singles)
-        produced = self._producer()
-        told = self._edge(batches, singles)
-        floor = 1 / (1 / served + 1 / produced)
-        single_floor = 1 / (1 / served_singles + 1 / produced)
-        told |= {"server": served, "server_singles": served_singles, "producer": produced}
-        return told | {"by_floor": told["rate"] / floor, "singles_by_floor": told["singles"] / single_floor}
+        server_us, server_single_us = self._server(batches, singles)
+        producer_us = self._producer()
+        told = self._edge(batches, singles) | {"server_us": server_us, "server_single_us": server_single_us, "producer_us": producer_us}
+        told["by_floor"] = told["cpu_us"] / (server_us + producer_us)
+        told["single_by_floor"] = told["single_us"] / (server_single_us + producer_us)
+        return told
 
     def _server(self, batches: Sequence[bytes], singles: Sequence[bytes]) -> tuple[float, float]:
         with self._floor("serve") as process:
             assert process.stdout is not None
             port = next(int(found[1]) for line in process.stdout if (found := re.search(r"http://127\.0\.0\.1:(\d+)", line)))
-            count = max(1, self.events // 5 // BATCH)
-            rate = count * BATCH / closed(port, batches, count, CONNECTIONS)
-            single = self.events // 50 / closed(port, singles, self.events // 50, SINGLE_CONNECTIONS)
+            some = Costs(process.pid, port)
+            figures = some.of(batches, self.events // 5, BATCH, CONNECTIONS), some.of(singles, self.events // 20, 1, SINGLE_CONNECTIONS)
             process.terminate()
-        return rate, single
+        return figures[0][1], figures[1][1]
 
     def _producer(self) -> float:
         topic = topics.create_input(self.broker, f"{self.name}-floor")
@@ -121,22 +118,18 @@ class Round:
         edge.start("taskset", "-c", EDGE_CORE)
         with contextlib.ExitStack() as stack:
             stack.callback(edge.kill)
-            tenth = max(1, self.events // BATCH // 10)
-            closed(edge.port, batches, tenth, CONNECTIONS)
-            warm, cpu_s = memory_kb(edge.pid)[0], cpu(edge.pid)
-            took_s = closed(edge.port, batches, 9 * tenth, CONNECTIONS)
-            cpu_us = (cpu(edge.pid) - cpu_s) / (9 * tenth * BATCH) * 1e6
+            some, tenth = Costs(edge.pid, edge.port), self.events // 10
+            some.of(batches, tenth, BATCH, CONNECTIONS)
+            warm = memory_kb(edge.pid)[0]
+            rate, cpu_us = some.of(batches, 9 * tenth, BATCH, CONNECTIONS)
             last = memory_kb(edge.pid)[0]
-            rate = 9 * tenth * BATCH / took_s
-            count = self.events // 20
-            single = count / closed(edge.port, singles, count, SINGLE_CONNECTIONS)
+            single, single_us = some.of(singles, self.events // 20, 1, SINGLE_CONNECTIONS)
             paces = [paced(edge.port, batches, each / 2 / BATCH, PACED_S, PACED_CONNECTIONS) for each in (ASKED, rate)]
-            sent = 10 * tenth * BATCH + count + sum(map(len, paces)) * BATCH
-            self._all_there(sent)
+            self._all_there(some.sent + sum(map(len, paces)) * BATCH)
         at_asked, at_half = ((times[len(times) // 2], times[len(times) * 99 // 100]) for times in paces)
         return {
-            "rate": rate, "cpu_us": cpu_us, "singles": single, "p50_ms": at_asked[0], "p99_ms": at_asked[1], "half_p50_ms": at_half[0],
-            "half_p99_ms": at_half[1], "warm_mb": warm / 1024, "last_mb": last / 1024, "growth": last / warm,
+            "rate": rate, "cpu_us": cpu_us, "singles": single, "single_us": single_us, "p50_ms": at_asked[0], "p99_ms": at_asked[1],
+            "half_p50_ms": at_half[0], "half_p99_ms": at_half[1], "warm_mb": warm / 1024, "last_mb": last / 1024, "growth": last / warm,
         }  # fmt: skip
 
     def _all_there(self, sent: int) -> None:
@@ -148,14 +141,21 @@ class Round:
             raise BenchError(f"{sent:,} events were answered, and {there:,} are on the topic")
 
 
+class Costs:
+    """What requests cost a server, and how many events it was `sent`."""
+
+    def __init__(self, pid: int, port: int) -> None:
+        self.pid, self.port, self.sent = pid, port, 0
+
+    def of(self, requests: Sequence[bytes], events: int, each: int, connections: int) -> tuple[float, float]:
+        """Events a second and CPU microseconds an event; a request has `each` of them."""
+        count, used_s = max(1, events // each), cpu(self.pid)
+        took_s = closed(self.port, requests, count, connections)
+        self.sent += count * each
+        return count * each / took_s, (cpu(self.pid) - used_s) / (count * each) * 1e6
+
+
 def cpu(pid: int) -> float:
     """The seconds of CPU that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-if __name__ == "__main__":
-    from tests.bench.measure import WORK
-
-    began = time.strftime("%H%M%S")
-    measure(int(sys.argv[1]), int(sys.argv[2]), WORK / f"edge-{began}")

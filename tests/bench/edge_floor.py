@@ -2,7 +2,7 @@
 
 python -m tests.bench.edge_floor serve               listens at a free port of 127.0.0.1, and prints its address
 python -m tests.bench.edge_floor produce BROKERS TOPIC FILE COUNT
-                                                     produces lines of the file by turns, and prints how many a second
+                                                     produces lines of the file by turns, and prints the CPU microseconds of each
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def serve() -> None:
 
 
 def produce(brokers: str, topic: str, file: Path, count: int) -> None:
-    """As durable as the edge has it: acknowledged by all replicas, each once."""
+    """As durable as the edge has it: acknowledged by all replicas, each once; packed as the edge packs."""
     lines = file.read_bytes().splitlines()
-    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 5, "log_level": 3})
-    began = time.perf_counter()
+    config = {"bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 2, "compression.type": "lz4", "log_level": 3}
+    producer = Producer(config)
+    began = time.process_time()
     for number, line in enumerate(itertools.islice(itertools.cycle(lines), count)):
         while True:
             try:
@@ -47,7 +48,7 @@ def produce(brokers: str, topic: str, file: Path, count: int) -> None:
         if not number % 100:
             producer.poll(0)
     producer.flush()
-    print(count / (time.perf_counter() - began))
+    print((time.process_time() - began) / count * 1e6)
 
 
 if __name__ == "__main__":
