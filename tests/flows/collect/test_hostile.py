@@ -12,6 +12,8 @@ import struct
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,8 +23,10 @@ from operators.decode import decode
 from schemas.output import Reject
 from tests.bench.measure import memory_kb
 from tests.command import beckon, lines
-from tests.edge import BACKEND, PATIENCE_S, RunningEdge, running_edge
-from tests.flows.collect.hostile import MARK, Attack, attack, call
+from tests.edge import BACKEND, PATIENCE_S, RunningEdge, edge_plan, running_edge
+from tests.flows.collect.hostile import Attack, attack
+from tests.flows.collect.hostile_parts import FORM, HOOKS, SECRETS
+from tests.flows.collect.hostile_request import FIELDS, MARK, VALUES, call
 
 ROUNDS, EACH, WORKERS = 5, 2_000, 4
 HONEST = 25
@@ -123,7 +127,7 @@ class Slow:
 
 
 def test_ten_thousand_hostile_requests_break_nothing(tmp_path: Path) -> None:
-    with running_edge(tmp_path) as edge:
+    with full_edge(tmp_path) as edge:
         sockets, attackers, memory = edge.sockets(), Attackers(edge), []
         with Slow(edge) as slow:
             for number in range(ROUNDS):
@@ -138,9 +142,23 @@ def test_ten_thousand_hostile_requests_break_nothing(tmp_path: Path) -> None:
         honest_once(edge, attackers.honest)
         assert edge.ask("GET", "/healthz").status == 200
         said = edge.said
-    assert [each for each in (BACKEND, MARK, "Traceback", "Exception") if each in said] == []
+    assert [each for each in (BACKEND, MARK, "Traceback", "Exception", *SECRETS.values()) if each in said] == []
     assert len(said) < 20_000, "a flood of requests is a flood of lines"
     applied(edge, tmp_path, attackers.honest)
+
+
+@contextmanager
+def full_edge(folder: Path) -> Iterator[RunningEdge]:
+    """An edge with a form and webhooks."""
+    plan = edge_plan(folder / "plan")
+    told = json.loads((plan / "collect.yaml").read_text(encoding="utf-8"))
+    told["webhooks"] = {name: {} for name in HOOKS if name != "none"}
+    (plan / "collect.yaml").write_text(json.dumps(told), encoding="utf-8")
+    (plan / "forms").mkdir()
+    (plan / "forms" / "news.yaml").write_text(json.dumps(FORM), encoding="utf-8")
+    with RunningEdge(plan, folder, env=SECRETS) as edge:
+        yield edge
+        assert edge.stop() == 0, edge.said
 
 
 def until_no_more(edge: RunningEdge, sockets: int) -> None:
@@ -194,8 +212,6 @@ def test_the_edge_tells_of_the_same_rejects_as_the_job(tmp_path: Path) -> None:
 
 def strange(rng: random.Random) -> dict[str, object]:
     """An item with some fields of another kind."""
-    from tests.flows.collect.hostile import FIELDS, VALUES
-
     item = call(rng)
     for _ in range(rng.randrange(3)):
         name = rng.choice(FIELDS)
