@@ -104,10 +104,10 @@ def parse(body: bytes) -> dict[str, Any]:
 def deeper_than(value: Any, most: int) -> bool:
     """Whether lists and objects are nested deeper than that.
 
-    >>> deeper_than({"a": [1]}, 2), deeper_than({"a": [[]]}, 2)
-    (False, True)
+    >>> deeper_than({"a": [1]}, 2), deeper_than({"a": [[]]}, 2), deeper_than(7, 2)
+    (False, True, False)
     """
-    level = [value]
+    level = [value] if type(value) is dict or type(value) is list else []
     for _ in range(most):
         inner: list[Any] = []
         for outer in level:
