@@ -48,6 +48,10 @@ class ColumnFile(PlanModel):
     format: Annotated[str | None, Field(min_length=1, max_length=100, description=FORMAT)] = None
     zone: Annotated[str | None, Field(description="The time zone of times without an offset, such as Europe/Berlin.")] = None
     separator: Annotated[str | None, Field(min_length=1, max_length=10, description="What stands between the texts of a list.")] = None
+    prefix: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="Of an id: a text before it, so that the ids of two systems stay apart."),
+    ] = None
     decimal: Annotated[Literal[".", ","], Field(description="What stands before the decimals of a number.")] = "."
 
 

@@ -20,7 +20,7 @@ from operators.language.durations import shortened
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from flows.collect.crm.pull import Pulled
+    from flows.collect.crm.pull import Pull, Pulled
     from flows.verify.target import Target
     from operators.plan.checked import CrmSource
 
@@ -64,8 +64,11 @@ def crm(
     if json and target is None:
         raise UsageError("--json prints what was done on standard output; give the events another place: --input or --kafka")
     install_signal_handlers()
-    done = _pull(source, data if target is not None else None, target, rejects, anew=all)
+    pull = _pull(source, data if target is not None else None, target, rejects, anew=all)
+    done = pull.done
     _tell(done, "standard output" if target is None else target.name, json=json)
+    for sentence in pull.unmet.told():
+        say(sentence)
     if done.rejected:
         raise typer.Exit(1)
 
@@ -88,7 +91,7 @@ def _first_request(source: CrmSource) -> dict[str, Any]:
     return {"method": ask.method, "url": ask.url, "query": urlencode(ask.query), "body": ask.body}
 
 
-def _pull(source: CrmSource, data: Path | None, target: Target | None, rejects: Path | None, *, anew: bool) -> Pulled:
+def _pull(source: CrmSource, data: Path | None, target: Target | None, rejects: Path | None, *, anew: bool) -> Pull:
     from flows.collect.crm.once import pull_once
     from flows.imports.rejected import RejectedRows
     from flows.imports.tables import Numbered

@@ -13,7 +13,6 @@ from flows.commands.run import instant
 from flows.settings import Settings, read_settings
 from flows.stop import install_signal_handlers, stop
 from flows.totals import numbered
-from operators.language.check import nearest
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def _tell(done: Import, to: str, *, json: bool, dry_run: bool) -> None:
     tally = done.tally
     if json:
         told = {"output": to, "rows": tally.rows, "events": tally.events, "skipped": tally.skipped, "rejected": tally.rejected}
-        write_json(told | {"columns_never_met": done.never, "stopped": stop.is_set()})
+        write_json(told | {"columns_never_met": done.unmet.names(), "stopped": stop.is_set()})
     parts = (
         [numbered(tally.events, "event")] if dry_run else [f"{numbered(tally.events, 'event')} to {'standard output' if to == '-' else to}"]
     )
@@ -140,7 +139,7 @@ def _tell(done: Import, to: str, *, json: bool, dry_run: bool) -> None:
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(tally.rejected.items()))
     parts += [f"{tally.rejected.total():,} rejected ({reasons})"] if reasons else []
     say(f"{numbered(tally.rows, 'row')}: {', '.join(parts)}")
-    for name in done.never:
-        say(f"no row has the column {name!r}{nearest(name, done.fields)}")
+    for sentence in done.unmet.told():
+        say(sentence)
     if stop.is_set():
         say("stopped before the end; run the same again, what is in already counts once")

@@ -15,7 +15,8 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, and how its cells are read: `type` is None where they stay what they are. `path` is the name, split at its dots."""
+    """A column, and how its cells are read: `type` is None where they stay what they are. `path` is the name, split at its dots. `prefix`
+    stands before an id."""
 
     name: str
     path: Path
@@ -24,6 +25,7 @@ class Column:
     zone: tzinfo = UTC
     separator: str = ","
     decimal: Literal[".", ","] = "."
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,11 @@ class RowMap:
     skip: tuple[tuple[Column, frozenset[str]], ...] = ()
     clear: bool = False
 
-    def columns(self) -> dict[str, None]:
-        """The names of all columns that are read, in order."""
+    def columns(self) -> dict[str, Column]:
+        """All columns that are read by their names, in order."""
         one = (self.user_id, self.anonymous_id, self.email, self.time)
         found = [*(each for each in one if each is not None), *(each for _, each in self.fields), *(each for each, _ in self.skip)]
-        return dict.fromkeys(each.name for each in found)
+        return {each.name: each for each in found}
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,22 @@ def event_of(row: Row, by: RowMap, at_ms: int | None) -> Made | RowReject | None
         return error.reject
 
 
+def has(row: Row, column: Column) -> bool:
+    """Whether a row has a column, be it empty.
+
+    >>> has({"a": {"b": None}}, Column("a.b", ("a", "b"))), has({"a": {}}, Column("a.b", ("a", "b")))
+    (True, False)
+    """
+    if column.name in row:
+        return True
+    inner: Any = row
+    for step in column.path:
+        if not isinstance(inner, dict) or step not in inner:
+            return False
+        inner = inner[step]
+    return True
+
+
 def cell(row: Row, column: Column) -> Any:
     """What a row has in a column; None where it has nothing. A name with dots in it goes before the way that it would be."""
     found = row.get(column.name, _ABSENT)
@@ -114,7 +130,7 @@ def _identify(record: dict[str, Any], row: Row, by: RowMap, address: str | None)
     """Who the row is of: an address alone is known by its key, under which other events of its person may come too."""
     for name, column in (("userId", by.user_id), ("anonymousId", by.anonymous_id)):
         if column is not None and (found := _id(row, column)) is not None:
-            record[name] = found
+            record[name] = column.prefix + found
     if "userId" in record or "anonymousId" in record:
         return
     canonical = canonical_email(address) if address is not None else None

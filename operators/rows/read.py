@@ -119,6 +119,8 @@ def column_of(entry: Any, path: Path, find: Find, *, time: bool = False) -> Colu
     for key, kinds in _FITS.items():
         if key in entry and kind not in kinds:
             find((*path, key), f"`{key}` must stand with the type {' or '.join(kinds)}; got {kind or 'no type'}")
+    if "prefix" in entry and path not in (("userId",), ("anonymousId",)):
+        find((*path, "prefix"), "`prefix` must stand with the column of userId or anonymousId; got it with another")
     form = entry.get("format")
     if isinstance(form, str) and not _is_format(form):
         find((*path, "format"), f"`format` must be in the letters of strptime, such as %d.%m.%Y, or ms or s; got {shortened(form)}")
@@ -129,6 +131,7 @@ def column_of(entry: Any, path: Path, find: Find, *, time: bool = False) -> Colu
         zone=zone_of(entry.get("zone"), (*path, "zone"), find),
         separator=entry.get("separator", ","),
         decimal=entry.get("decimal", "."),
+        prefix=entry.get("prefix", ""),
     )
 
 

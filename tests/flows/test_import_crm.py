@@ -67,6 +67,29 @@ def test_without_an_input_all_is_printed_and_nothing_noted(hubspot: Hubspot, tmp
     assert {"plan"} == {path.name for path in tmp_path.iterdir()}
 
 
+def test_who_has_opted_out_there_is_suppressed_here(hubspot: Hubspot, tmp_path: Path) -> None:
+    planned(tmp_path, hubspot.url)
+    hubspot.put(9, START_MS, hs_email_optout="true")
+    hubspot.put(10, START_MS, hs_email_optout="false")
+    crm = json.loads((tmp_path / "plan" / "collect.yaml").read_text())["crm"]
+    by = {"email": "properties.email", "event": "Unsubscribed", "skip": {"properties.hs_email_optout": ["", "false"]}}
+    crm["optouts"] = {**crm["hubspot"], "map": by}
+    (tmp_path / "plan" / "collect.yaml").write_text(json.dumps({"crm": crm}), encoding="utf-8")
+    (tmp_path / "in").mkdir()
+    keys: dict[str, Any] = {"BECKON_CRM_KEYS": f"hubspot={KEY},optouts={KEY}"}
+    for name in ("hubspot", "optouts"):
+        beckon("import", "crm", name, "--plan", "plan", "--data", "data", "--input", "in", cwd=tmp_path, **keys)
+    beckon("run", "--plan", "plan", "--input", "in", cwd=tmp_path)
+    suppressed = [beckon("profile", "show", f"a{n}@example.com", "--plan", "plan", "--json", cwd=tmp_path).stdout for n in (9, 10)]
+    assert ["unsubscribed" in each.lower() for each in suppressed] == [True, False]
+
+
+def test_a_column_that_hubspot_does_not_know_is_told(hubspot: Hubspot, tmp_path: Path) -> None:
+    planned(tmp_path, hubspot.url, map={"email": "properties.email", "traits": {"name": "properties.name", "stage": "archivd"}})
+    done = beckon("import", "crm", "hubspot", "--plan", "plan", cwd=tmp_path, **KEYS)
+    assert "no row has the column 'archivd'; did you mean 'archived'?" in done.stderr
+
+
 def test_a_stop_ends_behind_the_page_at_hand_and_the_next_run_goes_on(tmp_path: Path) -> None:
     with Hubspot() as hubspot:
         for number in range(1, 3001):

@@ -35,7 +35,7 @@ def pull_once(
     seen: Callable[[Pulled], None],
     *,
     anew: bool,
-) -> Pulled:
+) -> Pull:
     """Reads what has changed since the last pass, with `anew` all; where `data` is None all, and nothing is noted. UnavailableError where
     it cannot be read to its end: what came before is sent, and the next pass goes on there."""
     world = World(lambda: time.time_ns() // 1_000_000, _sleep, random.random, stop.is_set)
@@ -43,12 +43,13 @@ def pull_once(
     async def put(records: Sequence[dict[str, Any]]) -> None:
         send([(key_of(record) or "", orjson.dumps(record)) for record in records])
 
-    async def run() -> Pulled:
+    async def run() -> Pull:
         key = key_for(source, settings.crm_secrets)
         async with JsonHttp(dict(source.headers), source.auth, source.auth_name, key) as http:
             with closing(ProgressFile(data, source.name)) if data is not None else nullcontext() as progress:
                 pull = Pull(source, walk_of(source), http, progress, put, world, rejecting=rejecting)
-                return await pull.run(seen, anew=anew)
+                await pull.run(seen, anew=anew)
+                return pull
 
     try:
         return asyncio.run(run())

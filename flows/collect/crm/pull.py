@@ -22,6 +22,7 @@ from flows.collect.crm.progress import ProgressFile, Standing
 from flows.collect.crm.walk import Position, Walk, WrongAnswerError
 from operators.plan.checked import CrmSource
 from operators.rows.event import Row, RowReject, event_of
+from operators.rows.unmet import Unmet
 
 MOST_RECENT = 5_000
 """So many messageIds are kept of rows that will come again."""
@@ -83,6 +84,7 @@ class Pull:
         self._recent: set[str] = set()
         self._fresh: dict[str, int] = {}
         self.done = Pulled()
+        self.unmet = Unmet(source.map)
 
     async def run(self, seen: Callable[[Pulled], None] = lambda _: None, *, anew: bool = False) -> Pulled:
         """Goes over all pages, from where the last pass ended or broke off, with `anew` from the beginning. PullError where it cannot."""
@@ -132,6 +134,7 @@ class Pull:
         self.done.pages += 1
         for row in rows:
             self.done.rows += 1
+            self.unmet.meet(row)
             made = event_of(row, self._source.map, None)
             if made is None:
                 self.done.skipped += 1

@@ -55,6 +55,7 @@ class Puller:
         self._edge, self._source, self._data, self._world = edge, source, data, world
         self._log = log.bind(crm=source.name)
         self._failing: str | None = None
+        self._told: set[str] = set()
 
     async def run(self, key: SecretStr | None) -> None:
         """Until it is cancelled."""
@@ -75,6 +76,7 @@ class Puller:
                     await pull.run()
                 finally:
                     self._count(pull.done)
+                self._tell_unmet(pull)
         except PullError as error:
             why, pause_s = str(error), MOST_PAUSE_S if error.why == "again" else every_s
         except UnavailableError as error:
@@ -89,6 +91,13 @@ class Puller:
         elif why is None and self._failing is not None:
             self._log.info("the CRM is read again")
         self._failing = why
+
+    def _tell_unmet(self, pull: Pull) -> None:
+        """Each column that no row has, once: a pass over few rows can lack one that others have."""
+        for name, sentence in zip(pull.unmet.names(), pull.unmet.told(), strict=True):
+            if name not in self._told:
+                self._told.add(name)
+                self._log.warning("a column of the map of the CRM is in no row", why=sentence)
 
     def _count(self, done: Pulled) -> None:
         name, metrics = self._source.name, self._edge.metrics

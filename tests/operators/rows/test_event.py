@@ -64,6 +64,12 @@ def test_who_a_row_is_of(row: dict[str, Any], ids: dict[str, str]) -> None:
     assert ids == {name: record[name] for name in ("userId", "anonymousId") if name in record}
 
 
+def test_an_id_can_have_a_text_before_it() -> None:
+    by = RowMap("crm", user_id=column("No", prefix="erp-"), anonymous_id=column("Visitor", prefix="v:"))
+    assert ((record := made({"No": 7, "Visitor": "x"}, by))["userId"], record["anonymousId"]) == ("erp-7", "v:x")
+    assert refused({"No": "", "Visitor": None}, by).reason == "no_id"
+
+
 def test_what_a_row_says() -> None:
     record = made({"No": "7", "Mail": " a@example.com ", "City": "Köln", "Zip": "50667", "Score": "1.5", "Changed": "2026-01-05T10:00:00Z"})
     assert record["traits"] == {"customer": True, "email": "a@example.com", "city": "Köln", "address": {"zip": "50667"}, "score": 1.5}

@@ -96,7 +96,7 @@ BROKEN = {
     "source: crm\nuserId: 7": ["map.yaml:2:9: a column must be its name, or a mapping with `column`; got 7"],
     "source: crm\nuserId:": ["map.yaml:2:1: a column must be its name, or a mapping with `column`; got nothing"],
     "source: crm\nuserId: {column: No, tpye: text}": [
-        "map.yaml:2:22: a key must be one of column, type, format, zone, separator, decimal; got 'tpye'; did you mean 'type'?"
+        "map.yaml:2:22: a key must be one of column, type, format, zone, separator, prefix, decimal; got 'tpye'; did you mean 'type'?"
     ],
     "source: crm\nuserId: No\ntraits: {a: {column: A, type: int}}": [
         "map.yaml:3:31: `type` must be 'text', 'number', 'boolean', 'date', 'time' or 'list'; got 'int'"
@@ -123,6 +123,9 @@ BROKEN = {
     "source: crm\nuserId: No\nproperties: {a: A}": ["map.yaml:3:13: `properties` must stand with `event`; got it without"],
     "source: crm\nuserId: No\nevent: Bought\ntime: T\nempty: clear": [
         "map.yaml:5:8: `empty: clear` must stand where rows have traits; got it with `event`"
+    ],
+    "source: crm\nuserId: {column: No, prefix: a-}\ntraits: {a: {column: A, prefix: b}}": [
+        "map.yaml:3:33: `prefix` must stand with the column of userId or anonymousId; got it with another"
     ],
     "source: crm\nuserId: No\nat: today": ["map.yaml:3:5: `at` must be a time such as 2026-01-05T10:00:00Z; got 'today'"],
     "source: crm\nuserId: No\nencoding: rot13": [
