@@ -22,7 +22,7 @@ from flows.collect.app import application
 from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.collect.keys import Keys
-from flows.collect.parts import House, alongside, routes
+from flows.collect.parts import Alongside, House, routes, tasks
 from flows.collect.serve import listen, serve, url_of
 from flows.connectors.files_events import FilesEvents
 from flows.launch import files_job
@@ -56,7 +56,7 @@ def run_live(plan: Plan, folder: Path, settings: Settings, work: Path, out: Cons
         house = House(edge, Door((url,), Keys(plan.collect, settings.server_keys), _wall_ms), settings, _made(work / "edge"), url)
         form = FORM if any(form.id == FORM for form in plan.forms) else None
         shop = storefront(catalog.read_bytes().splitlines(), key, form)
-        app = application(edge, house.door, [*routes(house), *shop], alongside(house))
+        app = application(edge, house.door, [*routes(house), *shop], Alongside(tasks(house)).lifespan)
         around.enter_context(_beside(lambda: serve(app, listening, lambda: _invite(out, url))))
         ended = threading.Event()
         around.enter_context(_beside(lambda: _follow(work, out, ended)))

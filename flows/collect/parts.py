@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from flows.collect import pixel, script
 from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.settings import Settings
+from flows.stop import stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +75,25 @@ def _crm(house: House) -> list[Coroutine[Any, Any, None]]:
     return pullers(house.edge, house.settings, house.data)
 
 
-def alongside(house: House) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """Runs the tasks as long as the application is up. One that ends with an error is a bug, and ends the edge."""
+class Alongside:
+    """Runs the tasks as long as the application is up. One that ends with an error is a bug: it stops the edge, and is its `failure`."""
+
+    def __init__(self, coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+        self.failure: BaseException | None = None
+        self._coroutines = coroutines
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        running = [asyncio.create_task(each) for each in tasks(house)]
-        try:
-            yield
-        finally:
-            for task in running:
-                task.cancel()
-            for outcome in await asyncio.gather(*running, return_exceptions=True):
-                if isinstance(outcome, Exception):
-                    raise outcome
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """While the application is up."""
+        running = [asyncio.create_task(each) for each in self._coroutines]
+        for task in running:
+            task.add_done_callback(self._ended)
+        yield
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
-    return lifespan
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failure = self.failure or error
+            stop.set()

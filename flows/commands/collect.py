@@ -70,7 +70,7 @@ def collect(
     from flows.collect.edge import Edge
     from flows.collect.keys import Keys
     from flows.collect.metrics import CollectMetrics
-    from flows.collect.parts import House, alongside, routes
+    from flows.collect.parts import Alongside, House, routes, tasks
     from flows.collect.serve import listen, serve, url_of
     from flows.plan_folder import open_plan
 
@@ -85,10 +85,13 @@ def collect(
         edge = Edge(checked, log, wall_ms, metrics)
         door = Door((*checked.collect.origins, served_at), keys, wall_ms)
         house = House(edge, door, settings, _made(data or (output / ".collect" if output else Path("beckon-collect"))), served_at)
-        app = application(edge, door, routes(house), alongside(house))
+        more, beside = routes(house), Alongside(tasks(house))
+        app = application(edge, door, more, beside.lifespan)
         _serve_metrics(around, metrics, settings, metrics_port)
         install_signal_handlers()
         serve(app, listening, lambda: say(f"collecting at {url_of(listening)} into {log.name}"), trust_proxy)
+        if beside.failure is not None:
+            raise beside.failure
     say("stopped")
 
 
