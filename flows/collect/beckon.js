@@ -16,8 +16,8 @@
   // --- what is kept: in localStorage, or in memory where there is none or it is full ---
 
   const memory = {};
-  let disk = memory;
-  try { disk = w.localStorage || memory; } catch {}
+  let disk = {};
+  try { disk = w.localStorage || disk; } catch {}
   const get = name => memory[name] ?? disk[name];
   const put = (name, value) => { try { disk[name] = value; } catch { memory[name] = value; } };
   const drop = name => { delete memory[name]; delete disk[name]; };
@@ -46,7 +46,7 @@
   const held = [], tab = unique(), locks = nav.locks;
   let count = 0, timer, tries = 0, most = 50, flight = [], free;
   const stamp = ago => (Date.now() - ago).toString(36);
-  const keys = () => Object.keys({...disk, ...memory}).filter(name => name.startsWith(QUEUE)).sort();
+  const keys = () => [...Object.keys(disk), ...Object.keys(memory)].filter(name => name.startsWith(QUEUE)).sort();
   const mine = () => keys().filter(name => name.endsWith(tab));
   // While something waits, a lock says that the tab lives; the lock ends with the tab.
   const live = () => {

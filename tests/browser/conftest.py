@@ -1,4 +1,4 @@
-"""Chromium for the tests: one for a run, a visitor of its own for each test.
+"""Chromium for the tests: one for a file of them, a visitor of its own for each test.
 
 `visitor()` opens a page of somebody who was never there before; `visitor(width=PHONE, gpc=True)` on a phone, by someone who says no. What a
 page says to the console as an error, or throws, fails the test.
@@ -21,9 +21,10 @@ USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Ge
 WAIT_MS = 30_000
 
 
-@pytest.fixture(scope="session")
+# For no longer than a file of tests: as long as it runs no other loop of asyncio can, on the same thread.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser that all tests of a process share."""
+    """The browser that all tests of a file share."""
     program = shutil.which("chromium")
     assert program is not None, "Chromium is needed: install it (on Debian: chromium)"
     with sync_playwright() as playwright:
