@@ -71,8 +71,8 @@ def run_live(plan: Plan, folder: Path, settings: Settings, work: Path, out: Cons
 
 def _invite(out: Console, url: str) -> None:
     out.print(Text("\nAct two: a shop, live", style="bold"))
-    out.print(Text.assemble("open ", (f"{url}/", "bold cyan"), " in a browser: look at products, put one into the cart, order it;"))
-    out.print("every click is an event, and what it sets off stands here. Ctrl-C ends it.\n")
+    out.print(Text.assemble("open ", (f"{url}/", "bold cyan"), " in a browser, look at products, order one."))
+    out.print("Each click is an event, and what it sets off stands here. Ctrl-C ends it.\n")
 
 
 @contextmanager
@@ -113,8 +113,15 @@ def _follow(work: Path, out: Console, ended: threading.Event) -> None:
         came_out = [output_line(stream, record, _wall_ms()) for stream in STREAMS for record in new(work / "output" / f"{stream}.jsonl")]
         came_in = [event_line(record) for path in sorted((work / "events").glob("*.jsonl")) for record in new(path)]
         for line in (*came_in, *came_out):
-            # What is not for a terminal is not cut.
-            out.print(line, soft_wrap=not out.is_terminal)
+            show(line, out)
+
+
+def show(line: Text, out: Console) -> None:
+    """Prints a line. On a terminal it is no longer than that is wide, unless it may wrap."""
+    if out.is_terminal:
+        out.print(line, no_wrap=line.no_wrap, overflow=line.overflow)
+    else:
+        out.print(line, soft_wrap=True)
 
 
 def new_lines(path: Path, at: int) -> tuple[list[bytes], int]:

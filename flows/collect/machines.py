@@ -44,8 +44,12 @@ TAGGED = frozenset({"track", "page", "screen"})
 """What is marked. The properties of an identify are traits of the person, and group and alias have none."""
 
 
+APPS = frozenset({"okhttp"})
+"""What is on the list of crawlers, and most often is an app: the library by which apps on Android send."""
+
+
 def _patterns() -> tuple[tuple[str, str | None], ...]:
-    crawlers = ((str(entry["pattern"]), None) for entry in CRAWLER_USER_AGENTS_DATA)
+    crawlers = ((str(entry["pattern"]), None) for entry in CRAWLER_USER_AGENTS_DATA if entry["pattern"] not in APPS)
     return (*MAIL_MACHINES, *crawlers)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from flows.live import new_lines
+from flows.live import new_lines, show
 from flows.live_lines import event_line, output_line
 from schemas.output import Stream
 from tests.command import CACHE, SHOP, beckon
@@ -58,10 +59,17 @@ def test_what_comes_out_is_a_line(stream: Stream, record: dict[str, Any], line: 
     assert line == output_line(stream, {"subject": "u1", "time": AT, **record}, NOW).plain
 
 
-def test_on_a_terminal_only_a_trigger_takes_more_than_a_line() -> None:
+@pytest.mark.parametrize(("terminal", "transition", "trigger"), [(True, 1, 3), (False, 1, 1)], ids=["a terminal", "a pipe"])
+def test_on_a_terminal_only_a_trigger_takes_more_than_a_line(terminal: bool, transition: int, trigger: int) -> None:
     long = {"type": "beckon.segment.entered", "data": {"segment": "s" * 100, "why": {}}}
-    console = Console(width=40)
-    assert len(output_line("transitions", long, NOW).wrap(console, 40)) == 1
+    lines = {"transitions": (long, transition), "triggers": (OUTPUTS["a trigger"][1], trigger)}
+    for stream, (record, number) in lines.items():
+        out = io.StringIO()
+        show(
+            output_line(stream, {"subject": "u1", "time": AT, **record}, NOW),  # type: ignore[arg-type]
+            Console(file=out, width=40, force_terminal=terminal, _environ={}),
+        )
+        assert out.getvalue().count("\n") == number
 
 
 def test_only_whole_lines_of_a_file_are_new(tmp_path: Path) -> None:
