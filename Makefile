@@ -32,7 +32,7 @@ help: ## says what there is
 setup: $(READY) ## makes .venv with the command beckon
 	@:
 
-demo: setup ## runs the example plan on the e-commerce clickstream
+demo: setup ## runs the example plan on the e-commerce clickstream, then a shop to click through, live
 	@$(BIN)/beckon demo $(ARGS)
 
 test: setup kafka-jars npm chromium ## runs all tests, those on a real Kafka and in a browser too, as many files at a time as there are cores
