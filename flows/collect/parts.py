@@ -34,7 +34,7 @@ class House:
 def routes(house: House) -> list[BaseRoute]:
     """The routes of all parts. UsageError where the settings lack what the plan asks for."""
     _check_crm(house)
-    return [*pixel.routes(house.edge, house.door), *script.routes(), *_webhooks(house), *_forms(house)]
+    return [*pixel.routes(house.edge, house.door, house.public_url), *script.routes(), *_webhooks(house), *_forms(house)]
 
 
 def _webhooks(house: House) -> list[BaseRoute]:

@@ -47,8 +47,9 @@ class Seen(NamedTuple):
     fields: dict[str, Any]
 
 
-def routes(edge: Edge, door: Door) -> list[BaseRoute]:
-    """The pixel. A HEAD looks whether it is there, and records nothing."""
+def routes(edge: Edge, door: Door, public_url: str) -> list[BaseRoute]:
+    """The pixel, as it is reached at `public_url`. A HEAD looks whether it is there, and records nothing."""
+    secure = public_url.startswith("https://")
 
     async def show(request: Request) -> Response:
         key = door.enter(request, request.query_params.get("writeKey", ""))
@@ -57,7 +58,7 @@ def routes(edge: Edge, door: Door) -> list[BaseRoute]:
         if request.method == "HEAD" or not may_follow(request, request.query_params.get("consent")):
             return Response(GIF, 200, HEADERS, "image/gif")
         seen = read_query(request.query_params, request.headers.get("referer"))
-        headers = HEADERS | _identified(seen, request)
+        headers = HEADERS | _identified(seen, request, secure=secure)
         sent = read(seen.call, tag({"type": seen.call, **seen.fields}, request.headers.get("user-agent", "")), browser=True)
         for _, refused in sent.refused:
             raise Refusal(403, refused.detail)
@@ -67,13 +68,13 @@ def routes(edge: Edge, door: Door) -> list[BaseRoute]:
     return [Route("/v1/pixel.gif", show, methods=["GET"])]
 
 
-def _identified(seen: Seen, request: Request) -> dict[str, str]:
+def _identified(seen: Seen, request: Request, *, secure: bool) -> dict[str, str]:
     """Gives what is seen the id of the visitor where it names nobody, a new one where need be; the headers that the answer then has."""
     if "userId" in seen.fields or "anonymousId" in seen.fields:
         return {}
     known = known_id(request)
     seen.fields["anonymousId"] = known or secrets.token_hex(16)
-    return {} if known else {"Set-Cookie": id_cookie(seen.fields["anonymousId"], secure=request.url.scheme == "https")}
+    return {} if known else {"Set-Cookie": id_cookie(seen.fields["anonymousId"], secure=secure)}
 
 
 def read_query(query: Mapping[str, str], referer: str | None = None) -> Seen:

@@ -32,7 +32,7 @@ class Pixel:
         self.log = ListLog()
         edge = Edge(plan, self.log, lambda: NOW)
         door = Door(("https://shop.example.com",), Keys(plan.collect, {"backend": SecretStr("server-key")}), lambda: NOW)
-        self.client = Client(application(edge, door, pixel.routes(edge, door)), url, headers={"User-Agent": CHROME})
+        self.client = Client(application(edge, door, pixel.routes(edge, door, url)), url, headers={"User-Agent": CHROME})
 
     def get(self, headers: dict[str, str] | None = None, key: str = "wk_web_key", **query: str) -> Any:
         return self.client.get("/v1/pixel.gif", params={"writeKey": key, **query}, headers=headers)
