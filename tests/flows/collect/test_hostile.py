@@ -95,7 +95,9 @@ def exchange(port: int, made: Attack) -> bytes:
             if made.then == "half":
                 link.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: link.recv(65536), b""))
-        except (ConnectionError, BrokenPipeError):
+        except TimeoutError:
+            raise
+        except OSError:
             # It refuses what is too much while that still comes in.
             return b""
 
@@ -133,9 +135,9 @@ def test_ten_thousand_hostile_requests_break_nothing(tmp_path: Path) -> None:
             for number in range(ROUNDS):
                 attackers.round(number)
                 memory.append(memory_kb(edge.pid)[0])
-            assert attackers.faults == []
-            # Those that begin and say no more were in the way of nobody, and are sent away.
-            assert {each.split(b"\r\n")[0].split(b" ")[1] for each in slow.ended() if each} <= {b"408", b"400"}
+            assert not attackers.faults, "\n".join(attackers.faults)
+            # Those that began and said no more were in the way of nobody, and are sent away; who had asked something is told so.
+            assert [each[:13] for each in slow.ended()] == [b"", b"", b"", b"HTTP/1.1 408 "] * (SLOW // 4)
         print(memory, sorted(attackers.statuses.items()))
         assert memory[-1] - memory[1] < ALLOWED_KB, memory
         until_no_more(edge, sockets)
