@@ -9,6 +9,7 @@ How a fenced block is tested goes by its language:
 | json | a record that the sh blocks have put out, however it is broken into lines |
 | yaml | a file of a plan, named in its first line, without findings |
 | python | run beside the job of its section, on a real broker |
+| html, js | what stands in pages of a site: `tests/browser` has such |
 
 `.venv/bin/python -m tests.test_readme` writes the tables between markers (`<!-- name -->` to `<!-- /name -->`) anew.
 """
@@ -378,7 +379,7 @@ def test_every_command_and_option_on_the_page_is_there() -> None:
 def known(command: object) -> tuple[set[str], set[str]]:
     """The words of all commands under one, and all their options."""
     words: set[str] = set()
-    options = {option for parameter in getattr(command, "params", []) for option in parameter.opts}
+    options = {option for parameter in getattr(command, "params", []) for option in (*parameter.opts, *parameter.secondary_opts)}
     for name, inner in getattr(command, "commands", {}).items():
         more, others = known(inner)
         words |= {name} | more
@@ -388,7 +389,7 @@ def known(command: object) -> tuple[set[str], set[str]]:
 
 def test_a_block_is_of_a_kind_that_is_tested() -> None:
     fences = re.findall(r"^```(\w*)", README.read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(fences) == {"", "sh", "text", "json", "yaml", "python"}
+    assert set(fences) == {"", "sh", "text", "json", "yaml", "python", "html", "js"}
     strays = [block for block in blocks("sh") if not is_setup(block) and block.section not in (*TRIED, ON_KAFKA)]
     assert strays == []
 
