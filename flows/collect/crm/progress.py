@@ -19,7 +19,7 @@ from schemas.errors import UnavailableError
 class Standing(msgspec.Struct, omit_defaults=True):
     """How far a source was read. `of` tells its address; `since_ms` is how far back the next pass asks, None for all. Within a pass:
     `position` is that of the next request, `began_ms` when it began by the server's clock, `high_ms` the latest change that it has seen.
-    `recent` are the messageIds of the last rows, which come again."""
+    `recent` are the messageIds of the last rows, which come again. `ended_ms` is when the last pass was over, by our clock."""
 
     of: str
     since_ms: int | None = None
@@ -27,6 +27,7 @@ class Standing(msgspec.Struct, omit_defaults=True):
     began_ms: int | None = None
     high_ms: int | None = None
     recent: list[str] = []
+    ended_ms: int | None = None
 
 
 class ProgressFile:

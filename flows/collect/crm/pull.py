@@ -86,6 +86,14 @@ class Pull:
         self.done = Pulled()
         self.unmet = Unmet(source.map)
 
+    def rests_ms(self) -> int:
+        """How long it is until the next pass is due; 0 where one is, or where the last one broke off."""
+        standing = Standing(self._of) if self._progress is None else self._progress.load(self._of)
+        if standing.position is not None or standing.ended_ms is None:
+            return 0
+        # A clock that was set back makes nobody wait longer than between two passes.
+        return max(min(standing.ended_ms + self._source.every_ms - self._world.clock(), self._source.every_ms), 0)
+
     async def run(self, seen: Callable[[Pulled], None] = lambda _: None, *, anew: bool = False) -> Pulled:
         """Goes over all pages, from where the last pass ended or broke off, with `anew` from the beginning. PullError where it cannot."""
         self.done, self._fresh = Pulled(), {}
@@ -164,7 +172,7 @@ class Pull:
         if since_ms is not None and standing.since_ms is not None:
             since_ms = max(since_ms, standing.since_ms)
         recent = [each for each, changed_ms in self._fresh.items() if since_ms is not None and changed_ms >= since_ms]
-        return Standing(standing.of, since_ms, recent=recent[-MOST_RECENT:])
+        return Standing(standing.of, since_ms, recent=recent[-MOST_RECENT:], ended_ms=self._world.clock())
 
     async def _answer(self, ask: Ask) -> Answer | Failed:
         """Asks until there is an answer, or no hope of one."""

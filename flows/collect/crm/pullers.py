@@ -65,13 +65,16 @@ class Puller:
                 await self._world.sleep(await self.once(http))
 
     async def once(self, http: Asking) -> float:
-        """One pass; gives how long to wait behind it, in seconds."""
+        """One pass, where one is due; gives how long to wait behind it, in seconds."""
         every_s, why, pause_s = self._source.every_ms / 1000, None, None
         try:
             with closing(ProgressFile(self._data, self._source.name)) as progress:
                 pull = Pull(
                     self._source, walk_of(self._source), http, progress, into(self._edge, self._source.name, self._world), self._world
                 )
+                if rests_ms := pull.rests_ms():
+                    # This edge was started again, or another one has read it.
+                    return rests_ms / 1000
                 try:
                     await pull.run()
                 finally:

@@ -36,7 +36,8 @@ class Here:
         entry |= {"auth": auth} if auth else {}
         files = {"plan.yaml": "name: p", "segments.yaml": "segments: {a: everyone}", "collect.yaml": json.dumps({"crm": {"erp": entry}})}
         self.log, self.folder, self.pauses = ListLog(), folder, list[float]()
-        self.edge = Edge(read_plan(files), self.log, lambda: START_MS)
+        self.edge = Edge(read_plan(files), self.log, lambda: self.now_ms)
+        self.now_ms = START_MS
         self.awake: Callable[[float], None] = lambda _: None
 
     async def sleep(self, seconds: float) -> None:
@@ -52,7 +53,11 @@ class Here:
             world = World(self.edge.clock, self.sleep, lambda: 0.0, lambda: False)
             puller = Puller(self.edge, source, self.folder, world)
             async with JsonHttp({}, None, "", None) as http:
-                return [await puller.once(http) for _ in range(number)]
+                pauses = []
+                for _ in range(number):
+                    pauses.append(await puller.once(http))
+                    self.now_ms += round(pauses[-1] * 1000)
+                return pauses
 
         return asyncio.run(run())
 
@@ -78,6 +83,18 @@ def test_rows_come_into_the_log_with_the_time_of_receipt(tmp_path: Path) -> None
         record["context"],
     ) == ("identify", "7", "2026-01-05T08:00:00.000Z", {"library": {"name": "erp"}})
     assert (here.counted("events"), here.counted("known"), here.failing) == (1, 1, 0)
+
+
+def test_an_edge_that_is_started_again_asks_when_it_is_due(tmp_path: Path) -> None:
+    with CrmServer(lambda _: Plays([ROW])) as server:
+        Here(server.url, tmp_path).passes(1)
+        here = Here(server.url, tmp_path)
+        here.now_ms += 60_000
+        assert (here.passes(2), len(server.requests)) == ([840.0, 900.0], 2)
+        # A clock that was set back delays it no longer.
+        here = Here(server.url, tmp_path)
+        here.now_ms -= 86_400_000
+        assert here.passes(1) == [900.0]
 
 
 def test_a_failure_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
