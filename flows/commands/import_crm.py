@@ -20,7 +20,8 @@ from operators.language.durations import shortened
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from flows.collect.crm.pull import Pull, Pulled
+    from flows.collect.crm.pull import Pull
+    from flows.collect.crm.world import Pulled
     from flows.verify.target import Target
     from operators.plan.checked import CrmSource
 

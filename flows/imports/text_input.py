@@ -118,6 +118,9 @@ class Lines:
         line = self._again.popleft() if self._again else self._read()
         if not line:
             raise StopIteration
+        if self.number == 0:
+            # Where the map names UTF-8 or UTF-16 itself, the mark stays in the text.
+            line = line.removeprefix("\ufeff")
         self.number += 1
         self.taken.append(line)
         return line

@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 
 from flows.collect.crm.progress import ProgressFile
-from flows.collect.crm.pull import Pull, Pulled, PullError, Rejecting, World
+from flows.collect.crm.pull import Pull
 from flows.collect.crm.sources import key_for, walk_of
+from flows.collect.crm.world import Pulled, PullError, Rejecting, World
 from flows.collect.edge import key_of
 from flows.connectors.json_http import JsonHttp
 from flows.settings import Settings
@@ -24,6 +25,8 @@ from schemas.errors import UnavailableError
 
 Keyed = tuple[str, bytes]
 SLICE_S = 0.2
+AT_A_TIME = 5_000
+"""So many records at least are sent at a time: into a folder each time is a file."""
 
 
 def pull_once(
@@ -47,7 +50,7 @@ def pull_once(
         key = key_for(source, settings.crm_secrets)
         async with JsonHttp(dict(source.headers), source.auth, source.auth_name, key) as http:
             with closing(ProgressFile(data, source.name)) if data is not None else nullcontext() as progress:
-                pull = Pull(source, walk_of(source), http, progress, put, world, rejecting=rejecting)
+                pull = Pull(source, walk_of(source), http, progress, put, world, rejecting=rejecting, at_least=AT_A_TIME)
                 await pull.run(seen, anew=anew)
                 return pull
 

@@ -8,18 +8,17 @@ for some time before that again, since rows can show late.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 from msgspec.structs import replace
 
-from flows.collect.crm.ask import Answer, Ask, Asking, Failed, Why
+from flows.collect.crm.ask import Answer, Ask, Asking, Failed
 from flows.collect.crm.patience import Patience
 from flows.collect.crm.progress import ProgressFile, Standing
 from flows.collect.crm.walk import Position, Walk, WrongAnswerError
+from flows.collect.crm.world import Pulled, PullError, Put, Rejecting, World
 from operators.plan.checked import CrmSource
 from operators.rows.event import Row, RowReject, event_of
 from operators.rows.unmet import Unmet
@@ -27,44 +26,10 @@ from operators.rows.unmet import Unmet
 MOST_RECENT = 5_000
 """So many messageIds are kept of rows that will come again."""
 
-Put = Callable[[Sequence[dict[str, Any]]], Awaitable[None]]
-"""Puts records into the log: durable on return."""
-Rejecting = Callable[[Row, int, RowReject], None]
-"""Told of each row that makes no event, with its number in the pass."""
-
-
-class PullError(Exception):
-    """A pass cannot go on, for a reason; it goes on at its page the next time."""
-
-    def __init__(self, why: Why, words: str) -> None:
-        super().__init__(words)
-        self.why = why
-
-
-@dataclass(slots=True)
-class Pulled:
-    """What a pass did: pages, rows, and what became of these: events, those that the log has already, skipped, and rejected by reason."""
-
-    pages: int = 0
-    rows: int = 0
-    events: int = 0
-    known: int = 0
-    skipped: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a pass needs of the world: the wall clock in ms, a wait in seconds, a chance in [0, 1), and whether to end."""
-
-    clock: Callable[[], int]
-    sleep: Callable[[float], Awaitable[None]]
-    chance: Callable[[], float]
-    halted: Callable[[], bool]
-
 
 class Pull:
-    """A pass over a source. Where `progress` is None nothing is noted, and all that there is is read."""
+    """A pass over a source. Where `progress` is None nothing is noted, and all that there is is read. Records go into the log `at_least` so
+    many at a time."""
 
     def __init__(
         self,
@@ -76,13 +41,16 @@ class Pull:
         world: World,
         patience: Patience = Patience(),
         rejecting: Rejecting = lambda *_: None,
+        at_least: int = 1,
     ) -> None:
         self._source, self._walk, self._http, self._progress, self._put = source, walk, http, progress, put
-        self._world, self._patience, self._rejecting = world, patience, rejecting
+        self._world, self._patience, self._rejecting, self._at_least = world, patience, rejecting, at_least
         self._of = hashlib.sha256(f"{source.hubspot} {source.url}".encode()).hexdigest()[:16]
         self._next_ms = 0.0
         self._recent: set[str] = set()
         self._fresh: dict[str, int] = {}
+        self._waiting: list[dict[str, Any]] = []
+        self._reached: Standing | None = None
         self.done = Pulled()
         self.unmet = Unmet(source.map)
 
@@ -96,24 +64,34 @@ class Pull:
 
     async def run(self, seen: Callable[[Pulled], None] = lambda _: None, *, anew: bool = False) -> Pulled:
         """Goes over all pages, from where the last pass ended or broke off, with `anew` from the beginning. PullError where it cannot."""
-        self.done, self._fresh = Pulled(), {}
+        self.done, self._fresh, self._waiting, self._reached = Pulled(), {}, [], None
         standing = Standing(self._of) if self._progress is None or anew else self._progress.load(self._of)
         self._recent = set(standing.recent)
+        try:
+            await self._pages(standing, seen)
+        except PullError:
+            await self._flush()
+            raise
+        await self._flush()
+        return self.done
+
+    async def _pages(self, standing: Standing, seen: Callable[[Pulled], None]) -> None:
         resumed = standing.position is not None
         position: Position | None = standing.position or self._walk.begin(standing.since_ms)
         before = b""
         while position is not None and not self._world.halted():
             answer = await self._answer(self._walk.ask(position))
-            if isinstance(answer, Failed):
-                if resumed and answer.why == "wrong":
-                    # What led on from page to page may hold for a while alone.
-                    resumed, position = False, self._walk.begin(standing.since_ms)
-                    continue
-                raise PullError(answer.why, answer.words)
+            try:
+                if isinstance(answer, Failed):
+                    raise PullError(answer.why, answer.words)
+                position, before, standing = await self._page(position, answer, before, standing)
+            except PullError as error:
+                if not resumed or error.why != "wrong":
+                    raise
+                # What led on from page to page may hold for a while alone.
+                position = self._walk.begin(standing.since_ms)
             resumed = False
-            position, before, standing = await self._page(position, answer, before, standing)
             seen(self.done)
-        return self.done
 
     async def _page(self, position: Position, answer: Answer, before: bytes, standing: Standing) -> tuple[Position | None, bytes, Standing]:
         try:
@@ -127,18 +105,28 @@ class Pull:
         began_ms = standing.began_ms
         if began_ms is None:
             began_ms = answer.at_ms if answer.at_ms is not None else self._world.clock()
-        await self._take(rows)
+        self._take(rows)
         high_ms = max([each for each in (standing.high_ms, *map(self._walk.changed_ms, rows)) if each is not None], default=None)
         standing = replace(standing, position=following, began_ms=began_ms, high_ms=high_ms)
         if following is None:
             standing = self._ended(standing)
-        if self._progress is not None:
-            self._progress.save(standing)
+        self._reached = standing
+        if following is None or len(self._waiting) >= self._at_least:
+            await self._flush()
         return following, print_of, standing
 
-    async def _take(self, rows: Sequence[Row]) -> None:
-        """Puts what is new of a page into the log."""
-        records = []
+    async def _flush(self) -> None:
+        """Puts what waits into the log, and then notes how far that was read."""
+        if self._waiting:
+            await self._put(self._waiting)
+            self.done.events += len(self._waiting)
+            self._waiting = []
+        if self._progress is not None and self._reached is not None:
+            self._progress.save(self._reached)
+        self._reached = None
+
+    def _take(self, rows: Sequence[Row]) -> None:
+        """What is new of a page waits for the log."""
         self.done.pages += 1
         for row in rows:
             self.done.rows += 1
@@ -157,10 +145,7 @@ class Pull:
                 if message_id in self._recent:
                     self.done.known += 1
                 else:
-                    records.append(made.record)
-        if records:
-            await self._put(records)
-            self.done.events += len(records)
+                    self._waiting.append(made.record)
         if len(self._fresh) > 2 * MOST_RECENT:
             self._fresh = dict(sorted(self._fresh.items(), key=lambda each: each[1])[-MOST_RECENT:])
 

@@ -18,8 +18,9 @@ from pydantic import SecretStr
 
 from flows.collect.crm.ask import Asking
 from flows.collect.crm.progress import ProgressFile
-from flows.collect.crm.pull import Pull, Pulled, PullError, Put, World
+from flows.collect.crm.pull import Pull
 from flows.collect.crm.sources import key_for, walk_of
+from flows.collect.crm.world import Pulled, PullError, Put, World
 from flows.collect.edge import Edge
 from flows.collect.refusal import Refusal
 from flows.connectors.json_http import JsonHttp

@@ -50,6 +50,7 @@ TABLE = [{"No": "7", "City": "Köln"}, {"No": "8", "City": "Zürich"}]
     [
         ("utf-8", None),
         ("utf-8-sig", None),
+        ("utf-8-sig", "utf-8"),
         ("utf-16", None),
         ("utf-32", None),
         ("utf-16-le", "utf-16-le"),

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from flows.collect.crm.ask import Answer
 from flows.collect.crm.hubspot import HubspotWalk
 from flows.collect.crm.progress import ProgressFile
-from flows.collect.crm.pull import Pull, Pulled, PullError, World
+from flows.collect.crm.pull import Pull
 from flows.collect.crm.walk import WrongAnswerError
+from flows.collect.crm.world import Pulled, PullError, World
 from flows.connectors.json_http import JsonHttp
 from operators.plan.checked import CrmSource
 from operators.plan.read import read_plan
@@ -207,7 +208,8 @@ def test_archived_contacts_are_told_once_with_the_time_at_which_they_were(hubspo
     assert (reading.run().events, reading.log) == (0, [])
 
 
-def test_a_pass_that_breaks_off_goes_on_at_its_page(hubspot: Hubspot, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [Plays({}, 400), Plays({"error": "the cursor is over"})], ids=["400", "words"])
+def test_a_pass_that_breaks_off_goes_on_at_its_page(hubspot: Hubspot, tmp_path: Path, fault: Plays) -> None:
     for number in range(1, 551):
         hubspot.put(number, START_MS, firstname="A")
     reading = Reading(hubspot, tmp_path)
@@ -222,7 +224,7 @@ def test_a_pass_that_breaks_off_goes_on_at_its_page(hubspot: Hubspot, tmp_path: 
     reading.pages = 1
     hubspot.contacts[551], hubspot.changed[551] = {"firstname": "B"}, START_MS + 60 * MINUTE_MS
     reading.run()
-    hubspot.faults = [Plays({}, 400)]
+    hubspot.faults = [fault]
     reading.pages = 1_000_000
     reading.run()
     assert reading.names()["551"] == "B"

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from flows.collect.crm.progress import ProgressFile
-from flows.collect.crm.pull import World
 from flows.collect.crm.pullers import MOST_PAUSE_S, Puller, check_keys, pullers
+from flows.collect.crm.world import World
 from flows.collect.edge import Edge
 from flows.connectors.json_http import JsonHttp
 from flows.settings import Settings

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from flows.collect.crm.progress import ProgressFile
-from flows.collect.crm.pull import Pull, Pulled, PullError, World
+from flows.collect.crm.pull import Pull
 from flows.collect.crm.walk import JsonWalk, WrongAnswerError, beside, next_link, written
+from flows.collect.crm.world import Pulled, PullError, World
 from flows.connectors.json_http import JsonHttp
 from operators.instants import format_instant, parse_instant
 from operators.plan.checked import CrmSource, Updated
