@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flows.verify.target import Target
 
 Kind = Literal["csv", "jsonl"]
-CHUNK, CHUNK_BYTES = 50_000, 32 << 20
+CHUNK, CHUNK_BYTES = 20_000, 16 << 20
 """So many events are sent at a time, of about so many bytes."""
 SHOW_ROWS = 1_000
 
