@@ -113,7 +113,7 @@ def encodings(rng: random.Random) -> bytes:
     body = text(call(rng))
     packed = gzip.compress(body)
     name, sent = rng.choice((
-        ("gzip", bomb(rng.choice((1, 8, 64)))), ("gzip", gzip.compress(bomb(64))), ("gzip, gzip", gzip.compress(bomb(64))),
+        ("gzip", bomb(rng.choice((1, 8, 256)))), ("gzip", gzip.compress(bomb(64))), ("gzip, gzip", gzip.compress(bomb(64))),
         ("gzip", packed[: rng.randrange(len(packed))]),
         ("gzip", packed + rng.randbytes(9)), ("gzip", packed[:-8] + bytes(8)), ("gzip", body), ("gzip", b""), ("gzip", packed * 50),
         ("gzip", rng.randbytes(99)),

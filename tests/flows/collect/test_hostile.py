@@ -33,6 +33,8 @@ HONEST = 25
 """After so many hostile requests comes an honest event."""
 ALLOWED_KB = 24 * 1024
 """So much may the memory grow from the second round to the last: what allocators keep between blocks."""
+PEAK_KB = 64 * 1024
+"""So much above that may it have been: what is under way at a time."""
 SLOW = 40
 
 
@@ -140,6 +142,8 @@ def test_ten_thousand_hostile_requests_break_nothing(tmp_path: Path) -> None:
             assert [each[:13] for each in slow.ended()] == [b"", b"", b"", b"HTTP/1.1 408 "] * (SLOW // 4)
         print(memory, sorted(attackers.statuses.items()))
         assert memory[-1] - memory[1] < ALLOWED_KB, memory
+        # Nothing was unpacked that is more than may come.
+        assert memory_kb(edge.pid)[1] - memory[-1] < PEAK_KB
         until_no_more(edge, sockets)
         honest_once(edge, attackers.honest)
         assert edge.ask("GET", "/healthz").status == 200
