@@ -18,7 +18,7 @@ SHORT = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group"
 """What analytics.js (`t` to `a`) and the mobile libraries (`b`) call them in their paths."""
 MAX_BATCH = 500
 MAX_SHARED_BYTES = 1 << 20
-"""The `context` of a batch is written into each of its calls: with all of them it may have so many bytes."""
+"""`context` and `sentAt` of a batch are written into each of its calls: with all of them they may have so many bytes."""
 
 SERVERS_ONLY = frozenset({"Email Delivered", "Email Bounced", "Email Marked as Spam", "Email Verified", "Duplicate Refused"})
 """Events that a browser cannot know of, and that decide about other people's mail."""
@@ -48,11 +48,10 @@ def read(call: str, body: dict[str, Any], *, browser: bool) -> Sent:
         raise Refusal(400, "`batch` must be a list of calls")
     if len(items) > MAX_BATCH:
         raise Refusal(400, f"a batch must have at most {MAX_BATCH} calls")
-    context = body.get("context")
-    if context and len(orjson.dumps(context)) * len(items) > MAX_SHARED_BYTES:
-        raise Refusal(413, f"the `context` of a batch must have at most {MAX_SHARED_BYTES} bytes in all of its calls together")
     # What is imported has happened as it says: how long it was under way tells nothing.
-    sent_at = body.get("sentAt") if call == "batch" else None
+    context, sent_at = body.get("context"), body.get("sentAt") if call == "batch" else None
+    if len(orjson.dumps((context, sent_at))) * len(items) > MAX_SHARED_BYTES:
+        raise Refusal(413, f"`context` and `sentAt` of a batch must have at most {MAX_SHARED_BYTES} bytes in all of its calls together")
     return _sorted([_item(item, context, sent_at, past=call == "import") for item in items], browser=browser)
 
 

@@ -92,8 +92,9 @@ def batches(rng: random.Random) -> bytes:
 
 def amplified(rng: random.Random) -> bytes:
     """Much for little: what a batch says of all its items is written into each."""
-    context = {"x": "y" * rng.choice((2_000, 100_000, 400_000))}
-    return http(rng, text({"batch": [{}] * rng.choice((5, 400, 500)), "context": context, "sentAt": "x" * 1000}), "/v1/batch")
+    much = "y" * rng.choice((2_000, 100_000, 400_000))
+    shared = rng.choice(({"context": {"x": much}}, {"sentAt": much}, {"context": much}, {"context": {}, "sentAt": [much]}))
+    return http(rng, text({"batch": [{}] * rng.choice((5, 400, 500)), **shared}), rng.choice(("/v1/batch", "/v1/batch", "/v1/import")))
 
 
 def sizes(rng: random.Random) -> bytes:

@@ -267,6 +267,15 @@ def test_a_batch_holds_at_most_500(edge: RunningEdge, id: str) -> None:
     assert before + 500 == len(edge.lines())
 
 
+@pytest.mark.parametrize("shared", [{"context": {"x": "y" * 3000}}, {"sentAt": "y" * 3000}], ids=lambda shared: next(iter(shared)))
+def test_what_a_batch_says_of_all_may_not_make_it_many_times_as_large(edge: RunningEdge, id: str, shared: dict[str, Any]) -> None:
+    before = len(edge.lines())
+    answer = edge.post("/v1/batch", batch(*[track(id)] * 500, **shared))
+    assert answer.status == 413, answer.body
+    assert_sentence(answer.json)
+    assert before == len(edge.lines())
+
+
 @pytest.mark.parametrize("value", [{}, {"batch": None}, {"batch": {}}, {"batch": "x"}, {"batch": 7}], ids=json.dumps)
 def test_a_batch_without_a_list_is_refused(edge: RunningEdge, value: dict[str, Any]) -> None:
     answer = edge.post("/v1/batch", value)
