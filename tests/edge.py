@@ -94,7 +94,7 @@ class RunningEdge:
         """Starts it, behind the words of `prefix` (such as `taskset -c 0`); AssertionError with what it said where it does not come up."""
         assert self._popen is None, "this edge runs already"
         self._from = len(self.said)
-        where = ["--kafka", self.brokers] if self.brokers else ["--output", self.log]
+        where = ["--kafka", self.brokers, "--data", self.log.with_name("data")] if self.brokers else ["--output", self.log]
         command = words("collect", "--plan", self.plan, *where, "--host", "127.0.0.1", "--port", self.port)
         with self._said.open("ab") as said:
             self._popen = subprocess.Popen(
