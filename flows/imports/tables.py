@@ -6,6 +6,7 @@ A row that is broken spoils no other: after a quote that is not closed, the line
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -30,6 +31,10 @@ REJECTED: dict[str, str] = {
 }
 """The fields of a line of rejected rows."""
 _UTF_8_MARK = BOMS[0][0]
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+"""What Excel writes and reads as the first line of a CSV file, where the delimiter is not that of the country."""
+MORE = ""
+"""Under this name a rejected row has the cells that it has beyond the header."""
 
 
 class Numbered(NamedTuple):
@@ -47,7 +52,7 @@ def csv_rows(source: TextInput, by: ImportMap, map_file: str) -> Iterator[Number
     lines = source.lines(by.encoding)
     for _ in range(by.skip_lines):
         next(lines, None)
-    header, delimiter = _header(lines, by, source.name)
+    header, delimiter = _header(lines, by, source.name, _separator(lines))
     _check_header(header, by, map_file)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     number = 0
@@ -76,22 +81,32 @@ def _quotes(error: str) -> RowReject:
 
 
 def _numbered(number: int, line: int, header: Sequence[str], cells: list[str], taken: Sequence[str]) -> Numbered:
-    row = dict(zip(header, cells, strict=False))
+    row: Row = dict(zip(header, cells, strict=False))
     if LONG_LINE in taken:
         return Numbered(number, line, None, RowReject("too_large", None, f"a line must have at most {MOST_LINE} characters"))
     if any(BROKEN in each for each in taken):
         return Numbered(number, line, None, RowReject("encoding", None, "a row must be text in the encoding of the file"))
     if len(cells) != len(header) and (len(cells) < len(header) or any(map(str.strip, cells[len(header) :]))):
+        whole = {**row, MORE: cells[len(header) :]} if len(cells) > len(header) else row
         return Numbered(
-            number, line, row, RowReject("columns", None, f"a row must have {len(header)} cells, as the header has; got {len(cells)}")
+            number, line, whole, RowReject("columns", None, f"a row must have {len(header)} cells, as the header has; got {len(cells)}")
         )
     return Numbered(number, line, row)
 
 
-def _header(lines: Lines, by: ImportMap, name: str) -> tuple[Sequence[str], str]:
+def _separator(lines: Lines) -> str | None:
+    """The delimiter that the first line says, if it is such a line; any other stays to be read."""
+    lines.taken.clear()
+    said = _SEPARATOR_LINE.fullmatch(next(lines, ""))
+    if said is None:
+        lines.give_back(lines.taken)
+    return said[1] if said is not None else None
+
+
+def _header(lines: Lines, by: ImportMap, name: str, said: str | None) -> tuple[Sequence[str], str]:
     """The names of the columns, and what stands between cells: that of the likely ones with which most columns of the map are found."""
     named, found = by.rows.columns(), dict[str, list[str]]()
-    for delimiter in (by.delimiter,) if by.delimiter else DELIMITERS:
+    for delimiter in (one,) if (one := by.delimiter or said) else DELIMITERS:
         lines.taken.clear()
         try:
             found[delimiter] = [each.strip() for each in next(csv.reader(lines, delimiter=delimiter, strict=True), [])]

@@ -35,6 +35,13 @@ BOMS: tuple[tuple[bytes, str], ...] = (
 )
 """What a byte order mark says; that of UTF-16 is the beginning of one of UTF-32."""
 
+NO_TEXTS: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP file or a workbook of Excel (.xlsx): unpack it, or save it there as CSV"),
+    (b"\xd0\xcf\x11\xe0", "a workbook of an old Excel (.xls): save it there as CSV"),
+    (b"%PDF-", "a PDF"),
+)
+"""How files begin that are often given for a table, and are none in any encoding."""
+
 
 def _broken(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeDecodeError)
@@ -76,11 +83,15 @@ class TextInput:
         return 0 if self.size is None else self._file.tell()
 
     def look(self) -> bytes:
-        """The beginning, which stays unread."""
+        """The beginning, which stays unread; UsageError where it is that of no text."""
         try:
-            return self.bytes.peek(LOOK_BYTES)
+            head = self.bytes.peek(LOOK_BYTES)
         except (OSError, EOFError) as error:
             raise UnavailableError(f"cannot read {self.name}: {error}") from error
+        for mark, what in NO_TEXTS:
+            if head.startswith(mark):
+                raise UsageError(f"{self.name} must be a file of text; it is {what}")
+        return head
 
     def encoding(self) -> str:
         """UTF-8, or what a byte order mark says; UsageError where the beginning is neither."""
@@ -97,7 +108,9 @@ class TextInput:
 
     def lines(self, encoding: str | None) -> Lines:
         """Its lines as text."""
-        self._text = io.TextIOWrapper(self.bytes, encoding or self.encoding(), errors="beckon-broken", newline="")
+        found = self.encoding() if encoding is None else encoding
+        self.look()
+        self._text = io.TextIOWrapper(self.bytes, found, errors="beckon-broken", newline="")
         return Lines(self._text, self.name)
 
 

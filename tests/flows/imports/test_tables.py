@@ -68,6 +68,34 @@ def test_what_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
         rows(tmp_path, TEXT.encode("cp1252"))
 
 
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", r"it is a ZIP file or a workbook of Excel \(\.xlsx\): unpack it, or save it there as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"it is a workbook of an old Excel \(\.xls\): save it there as CSV"),
+        (b"%PDF-1.7\n", "it is a PDF"),
+    ],
+)
+@pytest.mark.parametrize("said", [None, "cp1252"])
+def test_what_is_no_text_in_any_encoding_is_told(tmp_path: Path, head: bytes, words: str, said: str | None) -> None:
+    with pytest.raises(UsageError, match=rf"t\.csv must be a file of text; {words}"):
+        rows(tmp_path, head + bytes(range(256)), encoding=said)
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", "SEP=;\n", '"sep=;"\r\n', "sep=;\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_line_in_which_excel_says_the_delimiter_is_no_header(tmp_path: Path, first: str, encoding: str) -> None:
+    found = rows(tmp_path, (first + "No;City;A,B,C\n7;Köln;x\n").encode(encoding))
+    assert good(found) == [{"No": "7", "City": "Köln", "A,B,C": "x"}]
+    assert found[0].line == 3
+
+
+def test_a_row_with_too_many_cells_is_told_whole(tmp_path: Path) -> None:
+    (found,) = rows(tmp_path, b"No,City\n7,Bern,CH,8\n")
+    assert bad([found]) == [(1, 2, "columns")]
+    assert found.row == {"No": "7", "City": "Bern", "": ["CH", "8"]}
+
+
 def test_a_row_that_is_no_text_of_its_encoding_spoils_no_other(tmp_path: Path) -> None:
     filler = b"9,Bern\n" * 200_000
     found = rows(tmp_path, b"No,City\n" + filler + b"7,K\xf6ln\n8,Bern\n")
