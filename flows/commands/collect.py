@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import ExitStack
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +38,10 @@ def collect(
         str | None, typer.Option(help="Where people reach it, such as https://e.example.com.", show_default="where it listens")
     ] = None,
     trust_proxy: Annotated[
-        str, typer.Option(metavar="ADDRESS,...", help="Proxies whose X-Forwarded-For is believed.", show_default="none")
+        str,
+        typer.Option(
+            metavar="ADDRESS,...", help="Proxies whose X-Forwarded-For is believed; networks like 10.0.0.0/8, too.", show_default="none"
+        ),
     ] = "",
     data: Annotated[
         Path | None,
@@ -64,6 +68,7 @@ def collect(
         raise UsageError("give one place for the events: --output with a folder, or --kafka with brokers")
     if plan is None and settings.plan is None:
         raise UsageError("no plan: give --plan, the folder with plan.yaml, segments.yaml and collect.yaml")
+    trusted = proxies(trust_proxy)
     from flows import logs
     from flows.collect.app import application
     from flows.collect.door import Door
@@ -76,10 +81,12 @@ def collect(
 
     logs.configure(settings)
     checked = open_plan(plan or settings.plan or Path())
+    _check_that_something_comes(checked)
     keys, metrics = Keys(checked.collect, settings.server_keys), CollectMetrics()
     with ExitStack() as around:
         listening = around.enter_context(listen(host, port))
         served_at = origin_of(public_url) if public_url else url_of(listening)
+        _check_that_links_lead_here(checked, served_at)
         log = _log(checked, settings, output, brokers, topic, topic_partitions if create_topics else None)
         around.callback(log.close)
         edge = Edge(checked, log, wall_ms, metrics)
@@ -89,7 +96,7 @@ def collect(
         app = application(edge, door, more, beside.lifespan)
         _serve_metrics(around, metrics, settings, metrics_port)
         install_signal_handlers()
-        serve(app, listening, lambda: say(f"collecting at {url_of(listening)} into {log.name}"), trust_proxy)
+        serve(app, listening, lambda: say(f"collecting at {url_of(listening)} into {log.name}"), trusted)
         if beside.failure is not None:
             raise beside.failure
     say("stopped")
@@ -120,6 +127,34 @@ def origin_of(url: str) -> str:
     if not re.fullmatch(ORIGIN[1:-1], origin):
         raise UsageError(f"--public-url must be like https://e.example.com, without a path; got {url!r:.200}")
     return origin
+
+
+def proxies(told: str) -> str:
+    """Addresses and networks as uvicorn takes them; UsageError where one is neither, since it would be believed in silence, and of nobody.
+
+    >>> proxies("10.0.0.0/8, ::1")
+    '10.0.0.0/8,::1'
+    """
+    found = [each.strip() for each in told.split(",") if each.strip()]
+    for each in found:
+        try:
+            ip_network(each) if each != "*" else None
+        except ValueError:
+            raise UsageError(f"--trust-proxy must be addresses, or networks like 10.0.0.0/8; got {each!r:.100}") from None
+    return ",".join(found)
+
+
+def _check_that_something_comes(plan: Plan) -> None:
+    told = plan.collect
+    if not (told.keys or told.webhooks or told.crm or plan.forms):
+        raise UsageError("nothing can come in: the plan must have a collect.yaml with `keys`, `webhooks` or `crm`, or a form")
+
+
+def _check_that_links_lead_here(plan: Plan, served_at: str) -> None:
+    """Nobody can follow a link to the address that stands for all of a machine."""
+    mailed = next((form.id for form in plan.forms if form.double_opt_in), None)
+    if mailed is not None and served_at.startswith(("http://0.0.0.0:", "http://[::]:")):
+        raise UsageError(f"the form {mailed} has its link mailed: say with --public-url where people reach it")
 
 
 def wall_ms() -> int:
