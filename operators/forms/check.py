@@ -128,10 +128,15 @@ def _number(field: Field, texts: Sequence[str], _: Setting) -> Any:
     if number is None:
         return Wrong("number")
     if isinstance(field.least, int | float) and number < field.least:
-        return Wrong("least", {"limit": f"{field.least:g}"})
+        return Wrong("least", {"limit": _told(field.least)})
     if isinstance(field.most, int | float) and number > field.most:
-        return Wrong("most", {"limit": f"{field.most:g}"})
+        return Wrong("most", {"limit": _told(field.most)})
     return number
+
+
+def _told(limit: float) -> str:
+    """A limit as it is written in the plan."""
+    return str(int(limit)) if float(limit).is_integer() else str(limit)
 
 
 def _parsed(text: str) -> int | float | None:
@@ -149,10 +154,19 @@ def _date(field: Field, texts: Sequence[str], setting: Setting) -> Any:
         return Wrong("date")
     least, most = (setting.today if limit == "today" else limit for limit in (field.least, field.most))
     if isinstance(least, str) and day < least:
-        return Wrong("earliest", {"limit": least})
+        return Wrong("earliest", {"limit": _day(least, setting.language)})
     if isinstance(most, str) and day > most:
-        return Wrong("latest", {"limit": most})
+        return Wrong("latest", {"limit": _day(most, setting.language)})
     return day
+
+
+def _day(day: str, language: Language) -> str:
+    """A day as people of that language write it: in German with the day first, in English as in ISO 8601, since England and America differ.
+
+    >>> _day("1990-12-24", "de")
+    '24.12.1990'
+    """
+    return ".".join(reversed(day.split("-"))) if language == "de" else day
 
 
 def _option(field: Field, texts: Sequence[str], _: Setting) -> Any:

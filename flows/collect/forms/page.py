@@ -129,7 +129,7 @@ def _dates(field: Field, today: str) -> dict[str, str]:
 
 def _short(text: str) -> str:
     """A label as it begins a line; what ends it is said anew."""
-    text = text.rstrip(" :?")
+    text = text.rstrip(" :?.")
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1].rstrip()}…"
 
 

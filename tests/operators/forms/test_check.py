@@ -54,6 +54,15 @@ TAKEN: list[tuple[Field, list[str], Any]] = [
 ]
 
 
+def test_a_limit_is_said_as_dates_are_written_in_the_language() -> None:
+    asked = [field("date", most="today"), Field("y", "date", "Y", least="2000-01-01")]
+    found = check(asked, {"x": ["2030-01-01"], "y": ["24.12.1990"]}, SETTING._replace(language="de"))
+    assert found.errors == {
+        "x": "Hier muss 27.11.2026 oder ein früherer Tag stehen.",
+        "y": "Hier muss 01.01.2000 oder ein späterer Tag stehen.",
+    }
+
+
 @pytest.mark.parametrize(("asked", "sent", "expected"), TAKEN, ids=[f"{f.kind}-{i}" for i, (f, _, _) in enumerate(TAKEN)])
 def test_an_answer(asked: Field, sent: list[str], expected: Any) -> None:
     assert check([asked], {"x": sent}, SETTING) == ({"x": expected}, {})
@@ -79,6 +88,7 @@ WRONG: list[tuple[Field, list[str], str]] = [
     (field("number"), ["9" * 400], "This must be a number, without marks between thousands."),
     (field("number", least=18.0), ["17"], "This must be 18 or more."),
     (field("number", most=0.5), ["1"], "This must be 0.5 or less."),
+    (field("number", most=1_000_000.0), ["1000001"], "This must be 1000000 or less."),
     (field("date"), ["31.02.1990"], "This is no date; one looks like 1990-12-24."),
     (field("date"), ["1990-12-24T10:00:00Z"], "This is no date; one looks like 1990-12-24."),
     (field("date", most="today"), ["2026-11-28"], "This must be 2026-11-27 or earlier."),
