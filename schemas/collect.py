@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from schemas.crm import CrmFile
 from schemas.plan import NAME, PlanModel
@@ -25,15 +26,30 @@ def _entry(value: object) -> object:
     return {} if value is None else value
 
 
+def _key(text: str) -> str:
+    if not re.fullmatch(WRITE_KEY[1:-1], text):
+        raise ValueError(f"a write key must be 8 to 100 letters, digits, _ or -; got {text!r:.100}")
+    return text
+
+
+def _origin(text: str) -> str:
+    if not re.fullmatch(ORIGIN[1:-1], text):
+        like = "https://shop.example.com or http://localhost:3000, in small letters, with nothing behind it"
+        raise ValueError(f"an origin must be like {like}; got {text!r:.100}")
+    return text
+
+
+KeyText = Annotated[str, AfterValidator(_key), WithJsonSchema({"type": "string", "pattern": WRITE_KEY})]
+Origin = Annotated[str, AfterValidator(_origin), WithJsonSchema({"type": "string", "pattern": ORIGIN})]
+
+
 class KeyFile(PlanModel):
     """A write key."""
 
     kind: Annotated[KeyKind, Field(description="`browser`: the key stands in pages; `server`: it is a secret, in BECKON_WRITE_KEYS.")] = (
         "server"
     )
-    key: Annotated[
-        str | None, Field(pattern=WRITE_KEY, description="The key itself, of a browser key only: 8 to 100 letters, digits, _ or -.")
-    ] = None
+    key: Annotated[KeyText | None, Field(description="The key itself, of a browser key only: 8 to 100 letters, digits, _ or -.")] = None
     rate: Annotated[float, Field(gt=0, le=1_000_000, description="So many events a second are taken from one address, on average.")] = 100.0
     burst: Annotated[int, Field(ge=1, le=10_000_000, description="So many at once.")] = 1_000
 
@@ -45,7 +61,7 @@ class CollectFile(PlanModel):
     """collect.yaml: who may send to `beckon collect`. Without the file, nobody may."""
 
     origins: Annotated[
-        list[Annotated[str, Field(pattern=ORIGIN)]],
+        list[Origin],
         Field(
             default_factory=list,
             max_length=1000,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from operators.plan.checked import Collect, WriteKey
@@ -23,6 +23,7 @@ def read_collect(value: Any, topics: Collection[str], find: Find) -> Collect:
     raw = value if isinstance(value, dict) else {}
     keys = raw.get("keys")
     found = [_key(name, entry or {}, find) for name, entry in keys.items()] if isinstance(keys, dict) else []
+    _look_for_one_key_twice([key for key in found if key is not None], find)
     webhooks = read_webhooks(raw.get("webhooks"), topics, find)
     return Collect(_texts(raw.get("origins")), tuple(key for key in found if key is not None), webhooks, read_crm(raw.get("crm"), find))
 
@@ -45,6 +46,14 @@ def _key(name: str, entry: Any, find: Find) -> WriteKey | None:
     fields = KeyFile.model_fields
     rate, burst = entry.get("rate", fields["rate"].default), entry.get("burst", fields["burst"].default)
     return WriteKey(name, kind == "browser", key, rate, burst)
+
+
+def _look_for_one_key_twice(keys: Sequence[WriteKey], find: Find) -> None:
+    """The name of a key is what its events are counted by, so a key cannot have two."""
+    first: dict[str, str] = {}
+    for key in keys:
+        if key.browser and isinstance(key.key, str) and first.setdefault(key.key, key.name) != key.name:
+            find(("keys", key.name, "key"), f"a browser key must be another one for each name; got that of '{first[key.key]}' again")
 
 
 def _texts(value: Any) -> tuple[str, ...]:

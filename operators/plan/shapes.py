@@ -57,6 +57,8 @@ def got(value: Any) -> str:
 _MUST = {
     "string_type": "a string",
     "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
     "list_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
