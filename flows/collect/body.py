@@ -1,19 +1,19 @@
 """`read_body` and `parse`: what a request brings, within limits, and the JSON in it.
 
-*Guarantees*: no more than the limit is ever held, also of what is packed; a body that comes too slowly is given up. Which JSON is taken is
-RFC 8259's: UTF-8, no NaN.
+*Guarantees*: no more than the limit is ever held, also of what is packed, and no more than another one of all bodies together; a body that
+comes too slowly is given up. Which JSON is taken is RFC 8259's: UTF-8, no NaN.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from flows.collect.refusal import Refusal
+from flows.collect.refusal import Refusal, busy
 from schemas.event import MAX_RECORD_BYTES
 
 MAX_BODY_BYTES = MAX_RECORD_BYTES
@@ -25,6 +25,10 @@ PASSED_OVER = 8
 not see the answer, but a broken connection, and try again (RFC 9112, 9.6)."""
 BODY_S = 30.0
 """So long may a body take."""
+FREE_BYTES = 32 * 1024
+MOST_HELD_BYTES = 128 << 20
+"""So much is held of bodies that are still coming, of all connections together, beside the first `FREE_BYTES` of each: those who send large
+ones slowly do not keep out who sends small ones."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 """What zlib wants to be told of gzip (RFC 1952)."""
@@ -48,18 +52,46 @@ async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
 
 
 async def _read(request: Request, most: int) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > PASSED_OVER * most:
-            break
-        if size <= most:
-            parts.append(part)
-        else:
-            parts.clear()
+    parts: list[bytes] = []
+    size, full = 0, False
+    with _Held() as held:
+        async for part in request.stream():
+            size += len(part)
+            if size > PASSED_OVER * most:
+                break
+            full = full or not held.grow(size)
+            if full or size > most:
+                parts.clear()
+                held.grow(0)
+            else:
+                parts.append(part)
     if size > most:
         raise _too_large(most)
+    if full:
+        raise busy(1, "too many large bodies are on their way")
     return b"".join(parts)
+
+
+class _Held:
+    """What is held of a body that is still coming."""
+
+    of_all: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.grow(0)
+
+    def grow(self, size: int) -> bool:
+        """Whether so many bytes can be held from now on, with those of all others."""
+        counted = max(size - FREE_BYTES, 0)
+        _Held.of_all += counted - self._bytes
+        self._bytes = counted
+        return not counted or _Held.of_all <= MOST_HELD_BYTES
 
 
 def _unpacked(raw: bytes, encoding: str, most: int) -> bytes:

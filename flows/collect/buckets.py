@@ -12,6 +12,8 @@ from functools import lru_cache
 
 MOST = 100_000
 """So many buckets are kept: those that were used last. An older one is most often full again."""
+MOST_ADDRESS = 45
+"""Of what a proxy calls an address and is none, so many characters are looked at: none that is one is longer (RFC 4291, 2.2)."""
 _ROUNDING = 1e-6
 """Seconds and rates are binary fractions: who waited as long as was told is not sent away for that."""
 
@@ -50,7 +52,7 @@ def network(address: str) -> str:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return address
+        return address[:MOST_ADDRESS]
     if found.version == 4:
         return address
     if found.ipv4_mapped is not None:

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from starlette.applications import Starlette
 from uvicorn import Config, Server
 
-from flows.collect.connection import MOST_CONNECTIONS, Connection
+from flows.collect.connection import ANSWER_S, MOST_CONNECTIONS, Connection
 from flows.stop import stop
 from schemas.errors import UnavailableError
 
@@ -46,6 +46,9 @@ def listen(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(found[0])
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Whoever reads nothing of what it is answered is let go of by the system as well, also while it is hung up on (RFC 5482).
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(ANSWER_S * 1000))
         listening.bind(found[4])
         listening.listen(2048)
     except OSError as error:
