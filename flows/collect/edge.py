@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from flows.collect.log import EventLog, FullError, Keyed
+from flows.collect.log import EventLog, FullError, Keyed, TooLargeError
 from flows.collect.metrics import CollectMetrics
-from flows.collect.refusal import busy
+from flows.collect.refusal import Refusal, busy
 from operators.decode import decode
 from operators.instants import format_instant
 from operators.plan.checked import Plan
@@ -75,13 +76,18 @@ class Edge:
         durable: asyncio.Future[BeckonError | None] = loop.create_future()
 
         def done(error: BeckonError | None) -> None:
-            loop.call_soon_threadsafe(_settle, durable, error)
+            # Who was told to stop waits no more, and its loop may be closed by now; others may still be told.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, durable, error)
 
         try:
             self._log.put(keyed, done)
         except FullError:
             raise busy(BUSY_S) from None
-        if await durable is not None:
+        error = await durable
+        if isinstance(error, TooLargeError):
+            raise Refusal(413, "a record is larger than the log of events takes")
+        if error is not None:
             raise busy(AWAY_S, "the log of events does not answer")
 
 

@@ -21,6 +21,10 @@ class FullError(UnavailableError):
     """So much waits for the log that it takes no more for now."""
 
 
+class TooLargeError(BeckonError):
+    """A record is larger than the log takes, however often it is sent. The others of its `put` are in the log."""
+
+
 class EventLog(Protocol):
     """A log of events, open for writing."""
 

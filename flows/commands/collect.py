@@ -173,5 +173,4 @@ def _log(plan: Plan, settings: Settings, output: Path | None, brokers: str | Non
     from flows.launch import kafka_settings
 
     reached, name = kafka_settings(settings, brokers), topic or settings.topic or input_topic(plan.name)
-    ensure_topic(reached, name, create)
-    return KafkaEvents(reached, name)
+    return KafkaEvents(reached, name, batch_bytes=ensure_topic(reached, name, create))

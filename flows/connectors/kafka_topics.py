@@ -32,8 +32,13 @@ from flows.connectors.kafka_settings import (
 )
 from operators.identity.relay import ENDING as IDENTIFY
 from schemas.errors import UnavailableError
+from schemas.event import MAX_RECORD_BYTES
 from schemas.output import ALL_STREAMS
 
+BROKERS_BYTES = 1_048_588
+"""So much a topic takes in one go where nobody says otherwise (Kafka, "Topic configs": max.message.bytes)."""
+LEAST_BYTES = MAX_RECORD_BYTES + 64 * 1024
+"""So much must a topic of events take: a record, with what the edge and Kafka put around it."""
 _OUTPUT_CONFIG = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
 _COMPACTED = {
     "cleanup.policy": "compact",
@@ -154,14 +159,22 @@ def ensure_topics(
     return events
 
 
-def ensure_topic(settings: KafkaSettings, name: str, create: int | None) -> Topic:
-    """The topic `name`, made with so many partitions where it is missing and `create` says so; else that raises `UnavailableError`."""
+def ensure_topic(settings: KafkaSettings, name: str, create: int | None) -> int:
+    """How many bytes the topic `name` takes in one go, which is made with so many partitions where it is missing and `create` says so.
+    UnavailableError where it is not there, or does not take a record as large as one can be."""
     cluster = Cluster(settings)
     found = cluster.find([name])
     if create is not None and found[name] is None:
         cluster.create({name: {}}, create)
         found = cluster.find([name], created=True)
-    return all_there(found)[0]
+    all_there(found)
+    most = cluster.takes_bytes(name)
+    if most < LEAST_BYTES:
+        raise UnavailableError(
+            f"the topic {name} takes messages of at most {most} bytes, and a record can have {MAX_RECORD_BYTES}: "
+            f"set its max.message.bytes to {LEAST_BYTES} or more"
+        )
+    return most
 
 
 def check_same(before: Topic, now: Topic | None) -> None:
@@ -211,12 +224,20 @@ class Cluster:
 
     def keeps_the_last(self, name: str) -> bool:
         """Whether the topic is compacted, and nothing else; taken to be where we may not look."""
+        return self._setting(name, "cleanup.policy") in (None, "compact")
+
+    def takes_bytes(self, name: str) -> int:
+        """How many bytes the topic takes in one go; taken to be what Kafka sets where we may not look."""
+        return int(self._setting(name, "max.message.bytes") or BROKERS_BYTES)
+
+    def _setting(self, name: str, setting: str) -> str | None:
+        """A setting of a topic; None where we may not look."""
         resource = ConfigResource(ResourceType.TOPIC, name)
         try:
             answers = self._ask(lambda limit_s: {name: self._admin.describe_configs([resource], request_timeout=limit_s)[resource]})
         except RefusedError:
-            return True
-        return isinstance(answers[name], KafkaError) or answers[name]["cleanup.policy"].value == "compact"
+            return None
+        return None if isinstance(answers[name], KafkaError) else str(answers[name][setting].value)
 
     def _ask(self, question: Callable[[float], Mapping[str, Future[Any]]], again: frozenset[int] = AWAY) -> dict[str, Any]:
         """What each future gives, a value or an error about that topic; asks again while an error of `again` is among them."""

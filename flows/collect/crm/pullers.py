@@ -127,6 +127,9 @@ def into(edge: Edge, name: str, world: World) -> Put:
                     await edge.collect(records[start : start + AT_A_TIME], name)
                     break
                 except Refusal as refusal:
+                    if refusal.status != 503:
+                        log.warning("rows of the CRM are left out", crm=name, reason=refusal.sentence)
+                        break
                     await world.sleep(float(refusal.headers.get("Retry-After", 1)))
 
     return put

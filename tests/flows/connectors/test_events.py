@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
 import queue
+import random
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import confluent_kafka
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.collect.log import EventLog, FullError, Keyed
+from flows.collect.log import EventLog, FullError, Keyed, TooLargeError
 from flows.connectors.files_events import FilesEvents, next_events_name
 from flows.connectors.files_input import add_records, next_name
 from flows.connectors.folder_lock import writing
 from flows.connectors.kafka_events import KafkaEvents
 from flows.connectors.kafka_settings import KafkaSettings
+from flows.connectors.kafka_topics import BROKERS_BYTES, ensure_topic
 from schemas.errors import BeckonError, UnavailableError
 from tests.kafka_broker import Broker
 
@@ -111,6 +115,52 @@ def test_what_was_taken_is_done_when_it_is_closed_and_nothing_more_is_taken(open
     assert opened.lines() == [b"%d" % number for number in range(100)]
     with pytest.raises(FullError):
         opened.log.put([("anna", b"more")], told.put)
+
+
+# --- a topic --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_that_is_too_large_is_told_from_those_that_can_be_sent_again(broker: Broker, plan_name: str) -> None:
+    topic = broker.create_topic(f"{plan_name}.events", config={"max.message.bytes": "2000"})
+    log = KafkaEvents(KafkaSettings(brokers=broker.address), topic, batch_bytes=2000)
+    large = random.Random(0).randbytes(3000)
+    assert isinstance(put(log, [("anna", b"1"), ("anna", large), ("anna", b"2")]), TooLargeError)
+    assert log.waiting_bytes == 0
+    # Many that are too large together go in several turns.
+    many = [random.Random(number).randbytes(400) for number in range(100)]
+    assert put(log, [("anna", each) for each in many]) is None
+    log.close()
+    found = messages(broker, topic)
+    assert [each for each in found if each in many] == many
+    assert large not in found
+
+
+def test_a_topic_that_takes_no_large_record_is_refused(broker: Broker, plan_name: str) -> None:
+    settings = KafkaSettings(brokers=broker.address)
+    topic = broker.create_topic(f"{plan_name}.events", config={"max.message.bytes": "100000"})
+    with pytest.raises(UnavailableError, match=r"takes messages of at most 100000 bytes, .*: set its max.message.bytes to 589824 or more"):
+        ensure_topic(settings, topic, None)
+    assert ensure_topic(settings, broker.create_topic(f"{plan_name}.more"), None) == BROKERS_BYTES
+
+
+def test_a_producer_that_can_go_on_no_more_is_followed_by_another(broker: Broker, plan_name: str) -> None:
+    topic = broker.create_topic(f"{plan_name}.events")
+    log = KafkaEvents(KafkaSettings(brokers=broker.address), topic)
+    assert put(log, [("anna", b"1")]) is None
+    end_for_good(log._producer)
+    errors = []
+    while (error := put(log, [("anna", b"2")])) is not None:
+        errors.append(error)
+    assert put(log, [("anna", b"3")]) is None
+    log.close()
+    assert messages(broker, topic) == [b"1", b"2", b"3"]
+
+
+def end_for_good(producer: Producer) -> None:
+    """What librdkafka does when a broker takes its idempotence from it, by the function that it has for tests."""
+    (library,) = Path(confluent_kafka.__file__).parent.with_name("confluent_kafka.libs").glob("librdkafka-*.so*")
+    handle = ctypes.c_void_p.from_address(id(producer) + object.__basicsize__)
+    ctypes.CDLL(str(library)).rd_kafka_test_fatal_error(handle, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, b"a test")
 
 
 # --- a folder -------------------------------------------------------------------------------------------------------------------------
