@@ -99,7 +99,8 @@ class KafkaEvents:
         with self._lock:
             self._bytes -= size
             self._records -= number
-            if too_large:
+            # Where others may not be in the topic all are sent again, and then this is what is left to tell.
+            if too_large and failed is None:
                 return TooLargeError(f"the topic {self._topic} takes no record so large")
             changed, self._failing = self._failing != (failed is not None), failed is not None
         log = structlog.get_logger(__name__)
