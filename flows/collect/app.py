@@ -25,6 +25,8 @@ from flows.collect.segment import BATCHES, CALLS, MAX_BATCH, SHORT, read
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 JSON = "application/json"
+UNROUTED = {404: "there is nothing at this path", 405: "this path must be asked by another method, one of Allow"}
+"""What is said where no route is meant, by status."""
 
 
 def application(edge: Edge, door: Door, more: Sequence[BaseRoute] = (), lifespan: Lifespan | None = None) -> Starlette:
@@ -37,7 +39,7 @@ def application(edge: Edge, door: Door, more: Sequence[BaseRoute] = (), lifespan
 
     async def unrouted(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        sentence = "there is nothing at this path" if error.status_code == 404 else error.detail
+        sentence = UNROUTED.get(error.status_code, error.detail)
         return told({"success": False, "error": sentence}, error.status_code, {**door.cors(request), **(error.headers or {})})
 
     handlers = {Refusal: refused, HTTPException: unrouted}

@@ -385,9 +385,10 @@ def test_a_page_of_the_plan_may_read_the_answer_and_no_other(edge: RunningEdge, 
     ],
 )
 def test_other_methods_and_paths_are_none(edge: RunningEdge, method: str, path: str, status: int) -> None:
+    sentences = {404: "there is nothing at this path", 405: "this path must be asked by another method, one of Allow"}
     answer = edge.ask(method, path, GOOD, basic(BACKEND))
-    assert status == answer.status
-    assert b"Traceback" not in answer.body
+    assert (status, {"success": False, "error": sentences[status]}) == (answer.status, answer.json)
+    assert ("allow" in answer.headers) == (status == 405)
 
 
 def test_it_says_that_it_is_well(edge: RunningEdge) -> None:
