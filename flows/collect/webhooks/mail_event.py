@@ -22,8 +22,11 @@ BOUNCED: Name = "Email Bounced"
 COMPLAINED: Name = "Email Marked as Spam"
 UNSUBSCRIBED: Name = "Unsubscribed"
 
-USER = ("beckon_person", "user_id", "userId")
-"""Under these a sender tells whom a mail is to, among what it gives the ESP to carry along; the first that is there counts."""
+USER = ("user_id", "userId")
+"""Under these a sender tells which user a mail is to, among what it gives the ESP to carry along; the first that is there counts."""
+PERSON = "beckon_person"
+"""Under this it tells the person, as a trigger names it: a user, an address or a browser. So it is no userId, by which an address would
+become a user of its own."""
 CARRIED: dict[str, tuple[str, ...]] = {
     "campaign_id": ("beckon_campaign", "campaign_id", "campaignId", "campaign"),
     "campaign_name": ("campaign_name", "campaignName"),
@@ -84,7 +87,8 @@ def record_of(event: MailEvent, source: str, rules: Rules) -> dict[str, Any]:
     if user is not None:
         record["userId"] = user
     else:
-        record["anonymousId"] = short(email_key(canonical) if canonical is not None else event.email.strip().lower())
+        address = short(email_key(canonical) if canonical is not None else event.email.strip().lower())
+        record["anonymousId"] = _id(event.carried.get(PERSON), rules) or address
     if event.t is not None:
         record["timestamp"] = format_instant(event.t)
     return record | {

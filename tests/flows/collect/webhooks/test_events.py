@@ -126,6 +126,23 @@ def test_a_person_of_whom_only_the_address_is_told_is_sent_nothing_more(name: st
     assert run.counts["linked"] == 0
 
 
+@pytest.mark.parametrize("person", ["anna.berg@example.com", "visitor-1", "anna"])
+def test_a_person_that_a_trigger_names_stays_one_person(person: str) -> None:
+    plan = plan_of()
+    hooks = Hooks(plan)
+    hooks.take("sendgrid", PEERS["sendgrid"]([sg("delivered", beckon_person=person)], AT_MS))
+
+    def said(at: str, **fields: Any) -> bytes:
+        return json.dumps({"type": "identify", "anonymousId": "visitor-1", "messageId": at, "timestamp": at} | fields).encode()
+
+    lines = [
+        said("2026-02-27T10:00:00Z", traits={"email": "anna.berg@example.com"}),
+        *hooks.log.lines,
+        said("2026-02-27T15:00:00Z", userId="anna", traits={"email": "anna.berg@example.com"}),
+    ]
+    assert run_engine(plan, lines).counts == {"events": 3, "linked": 1}
+
+
 def test_a_bounce_that_two_webhooks_of_postmark_tell_is_one_event() -> None:
     hooks = Hooks(plan_of())
     for name in ("postmark: a hard bounce", "postmark: a bounce suppressed"):
