@@ -93,6 +93,9 @@ def _sorted(items: list[Any], *, browser: bool) -> Sent:
 def _not_allowed(item: dict[str, Any], *, browser: bool) -> Unused | None:
     if item.get("type") in ("erase", "unmerge"):
         return Unused("not_allowed", "persons are erased and parted by `beckon` alone")
+    if browser and item.get("type") == "alias":
+        # Whoever reads the key in a page could make any two of whom it knows the ids one.
+        return Unused("not_allowed", "a browser key cannot make two persons one; a server's can")
     event = item.get("event")
     if browser and type(event) is str and event in SERVERS_ONLY:
         return Unused("not_allowed", "a browser key cannot send this event; a server's can")

@@ -72,7 +72,7 @@ class Attackers:
         statuses = re.findall(rb"HTTP/1\.1 (\d{3})", answer)
         self.statuses.update(f"{made.kind} {status.decode()}" for status in statuses)
         wrong = [status for status in statuses if status.startswith(b"5") and not (status == b"503" and b"retry-after:" in answer.lower())]
-        told = [each for each in (b"Traceback", b".py", BACKEND.encode()) if each in answer]
+        told = [each for each in (b"Traceback", b'.py", line', BACKEND.encode()) if each in answer]
         if wrong or told:
             self.faults.append(f"{seed} {made.kind}: {wrong} {told} of {made.request[:200]!r}: {answer[:300]!r}")
 

@@ -14,7 +14,7 @@ T, S = "2026-01-01T10:00:00Z", "2026-01-01T10:00:05Z"
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_is_one_record_of_its_type(call: str) -> None:
-    sent = read(call, {"userId": "u", "type": "erase", "writeKey": "k", "context": {"a": 1}}, browser=True)
+    sent = read(call, {"userId": "u", "type": "erase", "writeKey": "k", "context": {"a": 1}}, browser=False)
     assert (sent.records, sent.places, sent.refused) == ([{"userId": "u", "type": call, "context": {"a": 1}}], [0], [])
 
 
@@ -68,4 +68,11 @@ def test_a_browser_cannot_say_what_only_a_server_knows(event: str) -> None:
     assert read("track", {"event": event}, browser=False).refused == []
     sent = read("track", {"event": event}, browser=True)
     assert sent.records == []
+    assert [unused.reason for _, unused in sent.refused] == ["not_allowed"]
+
+
+def test_a_browser_cannot_make_two_persons_one() -> None:
+    assert read("alias", {"userId": "u", "previousId": "v"}, browser=False).refused == []
+    sent = read("batch", {"batch": [{"type": "alias", "userId": "u", "previousId": "v"}, {"type": "page", "userId": "u"}]}, browser=True)
+    assert (sent.records, sent.places) == ([{"type": "page", "userId": "u"}], [1])
     assert [unused.reason for _, unused in sent.refused] == ["not_allowed"]
