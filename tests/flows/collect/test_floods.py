@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.collect.connection import MOST_OF_ONE
 from tests.edge import BACKEND, PATIENCE_S, WIDE, Answer, basic, running_edge
 
 EVENT = {"type": "track", "userId": "u1", "event": "Product Viewed"}
@@ -93,3 +95,20 @@ def test_who_sends_drop_by_drop_is_let_go_of(tmp_path: Path, begin: bytes, drop:
                 except ConnectionError:
                     open_ = False
         assert not open_
+
+
+def test_one_address_takes_not_all_connections(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with running_edge(tmp_path) as edge, ExitStack() as links:
+        links.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(2 * MOST_OF_ONE, hard)), hard))
+
+        def connect(address: str) -> socket.socket:
+            return links.enter_context(socket.create_connection(("127.0.0.1", edge.port), PATIENCE_S, (address, 0)))
+
+        for _ in range(MOST_OF_ONE):
+            connect("127.0.0.1")
+        assert connect("127.0.0.1").recv(65536).startswith(b"HTTP/1.1 503 ")
+        other = connect("127.0.0.2")
+        other.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert other.recv(65536).startswith(b"HTTP/1.1 200 ")
