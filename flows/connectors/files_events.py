@@ -50,7 +50,9 @@ class FilesEvents:
         self._failing = False
         self._fd, self._path, self._size = -1, folder, 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                sync_folder(folder.parent)
             lock = locked(folder, ".events.lock")
         except OSError as error:
             raise UnavailableError(f"cannot use the folder {folder}: {error.strerror}; mend it, or give another one") from error

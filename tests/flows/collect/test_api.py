@@ -364,7 +364,9 @@ def test_a_page_of_the_plan_may_read_the_answer_and_no_other(edge: RunningEdge, 
     assert before.headers["access-control-allow-origin"] == ORIGIN
     assert "content-type" in before.headers["access-control-allow-headers"].lower()
     for origin in FOREIGN:
-        assert "access-control-allow-origin" not in edge.ask("OPTIONS", "/v1/batch", headers={"Origin": origin, **asked}).headers
+        foreign = edge.ask("OPTIONS", "/v1/batch", headers={"Origin": origin, **asked})
+        assert foreign.status == 403
+        assert "access-control-allow-origin" not in foreign.headers
 
 
 @pytest.mark.parametrize(
@@ -404,3 +406,24 @@ def test_what_came_first_is_the_first_of_its_person(edge: RunningEdge, id: str) 
     for number in range(50):
         edge.post("/v1/track", track(f"{id}-{number}", userId=id))
     assert [f"{id}-{number}" for number in range(50)] == [each["messageId"] for each in edge.logged() if each.get("userId") == id]
+
+
+CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+
+@pytest.mark.parametrize(
+    ("key", "own", "agent"),
+    [
+        (WEB, None, "Googlebot"),
+        # That of a server is not that of its visitor.
+        (BACKEND, None, None),
+        (BACKEND, CRAWLER, "Googlebot"),
+    ],
+)
+@pytest.mark.parametrize("path", ["track", "batch"])
+def test_what_a_machine_brings_is_marked(edge: RunningEdge, id: str, path: str, key: str, own: str | None, agent: str | None) -> None:
+    event = {"type": "track", "event": "Product Viewed", "userId": id, "messageId": id, "context": {"userAgent": own} if own else {}}
+    answer = edge.post(f"/v1/{path}", event if path == "track" else {"batch": [event]}, key, User_Agent=CRAWLER)
+    assert answer.status == 200
+    (record,) = [record for record in edge.logged() if record.get("messageId") == id]
+    assert record.get("properties") == ({"agent": agent, "machine": True} if agent else None)

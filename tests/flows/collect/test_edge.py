@@ -48,6 +48,19 @@ class Late(ListLog):
         self.told.append(done)
 
 
+class Keys(ListLog):
+    """A log that notes by what each record finds its lane."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[str | None] = []
+
+    def put(self, records: Sequence[Keyed], done: Done) -> None:
+        """Takes the records."""
+        self.keys += [key for key, _ in records]
+        super().put(records, done)
+
+
 def edge_of(tmp_path: Path, log: ListLog) -> Edge:
     return Edge(open_plan(edge_plan(tmp_path / "plan")), log, lambda: 1_700_000_000_000)
 
@@ -68,6 +81,13 @@ def test_nothing_is_taken_that_the_log_does_not_have(tmp_path: Path, error: Beck
         asyncio.run(edge.collect([dict(EVENT)], "web"))
     assert (status, headers) == (refused.value.status, refused.value.headers)
     assert seen == []
+
+
+def test_a_record_finds_its_lane_by_the_user_else_by_the_browser(tmp_path: Path) -> None:
+    log = Keys()
+    records = [{"userId": "u", "anonymousId": "a"}, {"userId": "", "anonymousId": "a"}, {"userId": 7, "anonymousId": "a"}, {"userId": 7}, 7]
+    asyncio.run(edge_of(tmp_path, log).collect(records, "web"))
+    assert log.keys == ["u", "a", "a", None, None]
 
 
 def test_a_log_may_tell_when_nobody_waits_any_more(tmp_path: Path) -> None:

@@ -35,6 +35,14 @@ def test_a_batch_costs_as_many_as_it_holds_and_is_taken_whole_or_not(tmp_path: P
         assert len(edge.lines()) == 16
 
 
+def test_who_guesses_keys_is_sent_away_and_who_knows_one_is_not(tmp_path: Path) -> None:
+    with running_edge(tmp_path) as edge:
+        statuses = [edge.post("/v1/track", EVENT, f"wk_guess_{number}").status for number in range(200)]
+        assert set(statuses) == {401, 429}
+        assert statuses[:50] == [401] * 50
+        assert edge.post("/v1/track", EVENT).status == 200
+
+
 def test_the_bucket_is_of_the_address_that_connects_whatever_a_header_says(tmp_path: Path) -> None:
     with running_edge(tmp_path, {"rate": 0.001, "burst": 3}) as edge:
         statuses = [edge.post("/v1/track", EVENT, X_Forwarded_For=f"192.0.2.{number}").status for number in range(6)]

@@ -49,12 +49,12 @@ def lines_of(folder: Path) -> list[bytes]:
     return [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
 
 
-def messages(broker: Broker, topic: str) -> list[bytes]:
-    """The values of a topic of one partition."""
+def messages(broker: Broker, topic: str, partition: int = 0) -> list[bytes]:
+    """The values of a partition of a topic."""
     consumer = Consumer(
         {"bootstrap.servers": broker.address, "group.id": "test", "enable.partition.eof": True, "auto.offset.reset": "earliest"}
     )
-    consumer.assign([TopicPartition(topic, 0, 0)])
+    consumer.assign([TopicPartition(topic, partition, 0)])
     found = []
     while (message := consumer.poll(WAIT_S)) is not None and message.error() is None:
         found.append(message.value() or b"")
@@ -118,6 +118,20 @@ def test_what_was_taken_is_done_when_it_is_closed_and_nothing_more_is_taken(open
 
 
 # --- a topic --------------------------------------------------------------------------------------------------------------------------
+
+
+HASHES = {"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536, "abc": 479470107}
+"""The hash of a key by Java's client, as its own tests have it (Kafka, UtilsTest.testMurmur2)."""
+
+
+def test_a_record_goes_where_a_producer_in_java_would_put_it(broker: Broker, plan_name: str) -> None:
+    topic = broker.create_topic(f"{plan_name}.events", partitions=7)
+    log = KafkaEvents(KafkaSettings(brokers=broker.address), topic)
+    for key in HASHES:
+        assert put(log, [(key, key.encode())]) is None
+    log.close()
+    found = {key: next(number for number in range(7) if key.encode() in messages(broker, topic, number)) for key in HASHES}
+    assert found == {key: (hashed & 0x7FFFFFFF) % 7 for key, hashed in HASHES.items()}
 
 
 def test_a_record_that_is_too_large_is_told_from_those_that_can_be_sent_again(broker: Broker, plan_name: str) -> None:
