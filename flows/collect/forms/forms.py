@@ -175,7 +175,7 @@ class Forms:
             some = [self._lessons.popleft() for _ in range(min(len(self._lessons), LESSONS_AT_ONCE))]
             try:
                 self._memory.learn(some, self.edge.clock())
-            except sqlite3.OperationalError:
+            except sqlite3.DatabaseError:
                 log.warning("the memory of the forms cannot be reached; somebody may be asked again what is known", lessons=len(some))
 
     async def _sweep(self, now: int) -> None:
@@ -187,7 +187,7 @@ class Forms:
     async def _remember(self, do: Callable[..., Result], *values: Any) -> Result:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, do, *values)
-        except sqlite3.OperationalError:
+        except sqlite3.DatabaseError:
             raise busy(BUSY_S, "the memory of the forms cannot be reached") from None
 
     def settle(self) -> None:

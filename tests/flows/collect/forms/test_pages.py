@@ -309,3 +309,14 @@ def test_a_key_of_the_settings_serves_several_edges(tmp_path: Path) -> None:
     assert not (tmp_path / "one" / "forms.key").exists()
     one.forms.close()
     other.forms.close()
+
+
+def test_a_memory_that_breaks_asks_to_come_again(at: FormsEdge, tmp_path: Path) -> None:
+    browser = at.browser()
+    browser.get("/f/profile")
+    for path in tmp_path.glob("forms.sqlite*"):
+        with path.open("r+b") as file:
+            file.write(b"no database " * 8192)
+    answer = browser.get("/f/profile")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "The memory of the forms cannot be reached" in answer.text
