@@ -12,6 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,7 @@ import structlog
 from flows.collect.log import Done, FullError, Keyed
 from flows.connectors.files_source import is_input
 from flows.connectors.folder_lock import locked, sync_folder, writing
+from flows.stop import stop
 from schemas.errors import BeckonError, UnavailableError
 
 MOST_BYTES = 64 << 20
@@ -96,17 +98,34 @@ class FilesEvents:
         self._fd = self._lock = -1
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closing)
-                group, self._waiting = self._waiting, []
-            if not group:
-                return
-            error = self._write(b"".join([data for data, _ in group]))
-            with self._changed:
-                self._bytes -= sum([len(data) for data, _ in group])
-            for _, done in group:
-                done(error)
+        group: list[tuple[bytes, Done]] = []
+        try:
+            while group := self._taken():
+                error = self._write(b"".join([data for data, _ in group]))
+                with self._changed:
+                    self._bytes -= sum([len(data) for data, _ in group])
+                for _, done in group:
+                    done(error)
+        except BaseException:
+            self._fall(group)
+            raise
+
+    def _taken(self) -> list[tuple[bytes, Done]]:
+        """All that waits, once something does; nothing when closing."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            group, self._waiting = self._waiting, []
+            return group
+
+    def _fall(self, group: list[tuple[bytes, Done]]) -> None:
+        """After a bug: nobody waits for what will not be written, nothing more is taken, and the process is to stop."""
+        with self._changed:
+            self._closing = True
+            group, self._waiting = [*group, *self._waiting], []
+        for _, done in group:
+            with suppress(Exception):  # it may be what broke
+                done(UnavailableError(f"the folder {self._folder} is written to no more"))
+        stop.set()
 
     def _write(self, data: bytes) -> BeckonError | None:
         """Appends the lines and makes them durable; what went wrong, where something did."""

@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from flows.collect.log import Done, FullError, Keyed, TooLargeError
 from flows.connectors.kafka_settings import MAX_MESSAGE_BYTES, KafkaSettings, client_config
+from flows.stop import stop
 from schemas.errors import BeckonError, UnavailableError
 
 MOST_BYTES, MOST_RECORDS = 64 << 20, 50_000
@@ -116,6 +117,8 @@ class KafkaEvents:
                 self._producer.poll(POLL_S)
             except KafkaException as error:
                 if not is_final(error):
+                    # A bug: nothing more is confirmed from here on, so nothing more is to be taken.
+                    stop.set()
                     raise
                 self._begin_anew(self._producer)
 

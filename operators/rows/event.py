@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,17 +17,6 @@ from operators.instants import format_instant
 from operators.rows.checked import Column, Path, RowMap
 from operators.rows.values import instant_in, text_of, value_of
 from schemas.output import Reject
-
-RowReason = Literal["bad_id", "no_id", "bad_value", "bad_time", "no_time", "unusable"]
-ROW_REASONS: dict[RowReason, str] = {
-    "bad_id": "an id that is no text",
-    "no_id": "neither a userId nor an anonymousId nor an e-mail address",
-    "bad_value": "a cell that is not what the map says",
-    "bad_time": "a time that cannot be read",
-    "no_time": "no time, nor one of the file",
-    "unusable": "an event that the job would reject",
-}
-"""Why a row makes no event."""
 
 
 class RowReject(NamedTuple):

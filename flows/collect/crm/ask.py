@@ -27,12 +27,8 @@ class Answer:
 
 
 Why = Literal["again", "refused", "wrong"]
-WHYS: dict[Why, str] = {
-    "again": "may go well later: too many requests, a server's error, no answer in time",
-    "refused": "the key is not taken",
-    "wrong": "the request, or the answer, is not what it must be",
-}
-"""Why there is no answer."""
+"""Why there is no answer: `again`, it may go well later (too many requests, a server's error, no answer in time); `refused`, the key is not
+taken; `wrong`, the request, or the answer, is not what it must be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from flows.connectors.folder_lock import writing
 from flows.connectors.kafka_events import KafkaEvents
 from flows.connectors.kafka_settings import KafkaSettings
 from flows.connectors.kafka_topics import BROKERS_BYTES, ensure_topic
+from flows.stop import stop
 from schemas.errors import BeckonError, UnavailableError
 from tests.kafka_broker import Broker
 
@@ -250,3 +251,22 @@ def test_each_new_file_is_read_behind_all_others(kinds: list[str], first: str) -
         assert all(name > other for other in there)
         there.append(name)
     assert max(map(len, there), default=0) <= 2 * len("events-00000001.jsonl.retry-000001.jsonl")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_after_a_bug_nobody_waits_and_the_process_is_to_stop(tmp_path: Path) -> None:
+    def breaks(_: BeckonError | None) -> None:
+        raise ZeroDivisionError
+
+    log, told = FilesEvents(tmp_path), queue.Queue[BeckonError | None]()
+    try:
+        with writing(tmp_path):
+            log.put([(None, b"1")], breaks)
+            log.put([(None, b"2")], told.put)
+        assert isinstance(told.get(timeout=WAIT_S), UnavailableError | None)
+        log.close()
+        assert stop.is_set()
+        with pytest.raises(FullError):
+            log.put([(None, b"3")], told.put)
+    finally:
+        stop.clear()
