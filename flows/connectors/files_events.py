@@ -56,6 +56,8 @@ class FilesEvents:
                 folder.mkdir(parents=True, exist_ok=True)
                 sync_folder(folder.parent)
             lock = locked(folder, ".events.lock")
+        except FileExistsError:
+            raise UnavailableError(f"events go into a folder, and {folder} is a file; give another one") from None
         except OSError as error:
             raise UnavailableError(f"cannot use the folder {folder}: {error.strerror}; mend it, or give another one") from error
         if lock is None:

@@ -227,6 +227,12 @@ def test_a_folder_that_cannot_be_written_is_told_and_tried_again(tmp_path: Path)
     assert lines_of(tmp_path) == [b"2"]
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").touch()
+    with pytest.raises(UnavailableError, match=r"events\.jsonl is a file; give another one"):
+        FilesEvents(tmp_path / "events.jsonl")
+
+
 def test_too_much_that_waits_is_refused_at_once(tmp_path: Path) -> None:
     log = FilesEvents(tmp_path, most_bytes=10)
     told: queue.Queue[BeckonError | None] = queue.Queue()
