@@ -1,7 +1,7 @@
 """`machine_of`: the machine that fetched, by its user agent; `tag` marks the event that it brought.
 
 A machine is a crawler, a library that fetches, a link scanner of a mail gateway, or a mail proxy that fetches images ahead of the reader or
-in the reader's place. Its events are taken like any other and marked, so that a rule can leave them out: `where=not (machine == True)`.
+in the reader's place. Its events are taken like any other and marked, so that a rule can leave them out: `where=not machine`.
 
 Where the names come from: crawlers from the list of the package crawler-user-agents. Of what fetches mails, that list has the proxies of
 Gmail ("(via ggpht.com GoogleImageProxy)") and Yahoo ("YahooMailProxy"); the rest is in `MAIL_MACHINES`.
