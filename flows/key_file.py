@@ -9,6 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
+from flows.connectors.folder_lock import sync_folder
 from schemas.errors import UnavailableError
 
 
@@ -41,8 +42,4 @@ def _make(path: Path) -> None:
         pass
     finally:
         part.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -8,7 +8,6 @@ the job reads that. `run_live` comes back when it is to stop.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,11 +17,12 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from flows.clock import wall_ms
 from flows.collect.app import application
 from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.collect.keys import Keys
-from flows.collect.parts import Alongside, House, routes, tasks
+from flows.collect.parts import Alongside, House, made, routes, tasks
 from flows.collect.serve import listen, serve, url_of
 from flows.connectors.files_events import FilesEvents
 from flows.launch import files_job
@@ -51,9 +51,9 @@ def run_live(plan: Plan, folder: Path, settings: Settings, work: Path, out: Cons
         listening = around.enter_context(listen("127.0.0.1", port))
         log = FilesEvents(work / "events")
         around.callback(log.close)
-        edge = Edge(plan, log, _wall_ms)
+        edge = Edge(plan, log, wall_ms)
         url = url_of(listening)
-        house = House(edge, Door((url,), Keys(plan.collect, settings.server_keys), _wall_ms), settings, _made(work / "edge"), url)
+        house = House(edge, Door((url,), Keys(plan.collect, settings.server_keys), wall_ms), settings, made(work / "edge"), url)
         form = FORM if any(form.id == FORM for form in plan.forms) else None
         shop = storefront(catalog.read_bytes().splitlines(), key, form)
         app = application(edge, house.door, [*routes(house), *shop], Alongside(tasks(house)).lifespan)
@@ -110,7 +110,7 @@ def _follow(work: Path, out: Console, ended: threading.Event) -> None:
     while not last:
         last = ended.wait(POLL_S)
         # Read first and shown last, so that nothing stands before the event that set it off.
-        came_out = [output_line(stream, record, _wall_ms()) for stream in STREAMS for record in new(work / "output" / f"{stream}.jsonl")]
+        came_out = [output_line(stream, record, wall_ms()) for stream in STREAMS for record in new(work / "output" / f"{stream}.jsonl")]
         came_in = [event_line(record) for path in sorted((work / "events").glob("*.jsonl")) for record in new(path)]
         for line in (*came_in, *came_out):
             show(line, out)
@@ -132,12 +132,3 @@ def new_lines(path: Path, at: int) -> tuple[list[bytes], int]:
         file.seek(at)
         whole, newline, _ = file.read().rpartition(b"\n")
     return whole.split(b"\n") if newline else [], at + len(whole) + len(newline)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -29,6 +29,7 @@ Rejected = tuple[int, Reject]
 """The place of a record among those that were sent, and why it cannot be used."""
 
 Observer = Callable[[Sequence[Any]], None]
+"""Is told of records that are in the log."""
 
 BUSY_S, AWAY_S = 1, 5
 """How soon to try again: where too much waits, and where the log does not answer."""

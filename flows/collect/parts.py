@@ -17,6 +17,7 @@ from flows.collect.door import Door
 from flows.collect.edge import Edge
 from flows.settings import Settings
 from flows.stop import stop
+from schemas.errors import UnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ class House:
     settings: Settings
     data: Path
     public_url: str
+
+
+def made(folder: Path) -> Path:
+    """The folder, made where it is missing, for nobody else to read; UnavailableError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UnavailableError(f"cannot use the folder {folder}: {error.strerror}; mend it, or give another one as --data") from error
+    return folder
 
 
 def routes(house: House) -> list[BaseRoute]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import ExitStack
 from ipaddress import ip_network
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.clock import wall_ms
 from flows.commands.console import say
 from flows.settings import read_settings
 from flows.stop import install_signal_handlers
 from schemas.collect import ORIGIN
-from schemas.errors import UnavailableError, UsageError
+from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from flows.collect.log import EventLog
@@ -75,7 +75,7 @@ def collect(
     from flows.collect.edge import Edge
     from flows.collect.keys import Keys
     from flows.collect.metrics import CollectMetrics
-    from flows.collect.parts import Alongside, House, routes, tasks
+    from flows.collect.parts import Alongside, House, made, routes, tasks
     from flows.collect.serve import listen, serve, url_of
     from flows.plan_folder import open_plan
 
@@ -91,7 +91,7 @@ def collect(
         around.callback(log.close)
         edge = Edge(checked, log, wall_ms, metrics)
         door = Door((*checked.collect.origins, served_at), keys, wall_ms)
-        house = House(edge, door, settings, _made(data or (output / ".collect" if output else Path("beckon-collect"))), served_at)
+        house = House(edge, door, settings, made(data or (output / ".collect" if output else Path("beckon-collect"))), served_at)
         more, beside = routes(house), Alongside(tasks(house))
         app = application(edge, door, more, beside.lifespan)
         _serve_metrics(around, metrics, settings, metrics_port)
@@ -107,14 +107,6 @@ def _serve_metrics(around: ExitStack, metrics: CollectMetrics, settings: Setting
     if port is not None:
         port = around.enter_context(metrics.served(settings.metrics_host, port))
         say(f"metrics at http://{settings.metrics_host}:{port}/metrics")
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise UnavailableError(f"cannot use the folder {folder}: {error.strerror}; mend it, or give another one as --data") from error
-    return folder
 
 
 def origin_of(url: str) -> str:
@@ -155,11 +147,6 @@ def _check_that_links_lead_here(plan: Plan, served_at: str) -> None:
     mailed = next((form.id for form in plan.forms if form.double_opt_in), None)
     if mailed is not None and served_at.startswith(("http://0.0.0.0:", "http://[::]:")):
         raise UsageError(f"the form {mailed} has its link mailed: say with --public-url where people reach it")
-
-
-def wall_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 def _log(plan: Plan, settings: Settings, output: Path | None, brokers: str | None, topic: str | None, create: int | None) -> EventLog:

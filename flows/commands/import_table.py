@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.clock import wall_ms
 from flows.commands.console import Json, say, write_json
 from flows.commands.run import instant
 from flows.settings import Settings, read_settings
@@ -121,7 +121,7 @@ def _import(
     what = FileImport(kind, file, map, None if at is None else instant(at, "--at"))
     install_signal_handlers()
     send = to_output("-", DRY_ROWS) if dry_run else to_target(target) if target is not None else to_output(to)
-    done = import_file(what, rejects, send, now_ms=time.time_ns() // 1_000_000)
+    done = import_file(what, rejects, send, now_ms=wall_ms())
     _tell(done, to, json=json, dry_run=dry_run)
     if done.tally.rejected:
         raise typer.Exit(1)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.clock import wall_ms
 from flows.connectors.dns_hosts import DnsHosts
 from flows.stop import stop
 from flows.verify.addresses import open_states
@@ -50,11 +50,6 @@ class Ended:
     over: bool
     spent: int | None
     stopped: bool
-
-
-def wall_ms() -> int:
-    """Now."""
-    return int(time.time() * 1000)
 
 
 async def until_stop(seconds: float) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from flows.clock import wall_ms
 from flows.collect.crm.progress import ProgressFile
 from flows.collect.crm.pull import Pull
 from flows.collect.crm.sources import key_for, walk_of
@@ -41,7 +42,7 @@ def pull_once(
 ) -> Pull:
     """Reads what has changed since the last pass, with `anew` all; where `data` is None all, and nothing is noted. UnavailableError where
     it cannot be read to its end: what came before is sent, and the next pass goes on there."""
-    world = World(lambda: time.time_ns() // 1_000_000, _sleep, random.random, stop.is_set)
+    world = World(wall_ms, _sleep, random.random, stop.is_set)
 
     async def put(records: Sequence[dict[str, Any]]) -> None:
         send([(key_of(record) or "", orjson.dumps(record)) for record in records])
